@@ -1,0 +1,1 @@
+"""The kit: modules to copy, each alone."""

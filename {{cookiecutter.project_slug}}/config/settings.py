@@ -1,0 +1,147 @@
+"""Django's settings, all from the environment: closed where nothing is set, no secret in code.
+
+`.env` (made at the first start, ignored by git) and `var/servers.env` (the addresses of the
+servers that `start.py` runs, there while they run) fill in what the environment leaves open.
+"""
+
+import tomllib
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from environs import Env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((BASE_DIR / "config" / "project.toml").read_text(encoding="utf-8"))
+
+env = Env()
+env.read_env(BASE_DIR / ".env", recurse=False)
+env.read_env(BASE_DIR / "var" / "servers.env", recurse=False)
+
+# Core ------------------------------------------------------------------------------------------
+SECRET_KEY = env.str("SECRET_KEY")
+DEBUG = env.bool("DEBUG", False)
+SITE_URL = env.str("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [urlsplit(SITE_URL).hostname or "127.0.0.1"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [SITE_URL])
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_celery_beat",
+    "patterns.queued_mail",
+    "config",
+    "accounts",
+    "purchases",
+    "payments",
+    "backoffice",
+    "analytics",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "config.context.project",
+            ]
+        },
+    }
+]
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# Database: a dead or frozen server must not hold a process for minutes. --------------------------
+DATABASES = {"default": env.dj_db_url("DATABASE_URL", conn_max_age=60, conn_health_checks=True)}
+DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+
+# People ----------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "accounts:login"
+LOGIN_REDIRECT_URL = "purchases:catalogue"
+LOGOUT_REDIRECT_URL = "purchases:catalogue"
+
+# Static files ------------------------------------------------------------------------------------
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# Transport security: on, unless this is somebody's own machine. ----------------------------------
+SECURE_SSL_REDIRECT = not DEBUG
+SESSION_COOKIE_SECURE = not DEBUG
+CSRF_COOKIE_SECURE = not DEBUG
+SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = not DEBUG
+SECURE_HSTS_PRELOAD = not DEBUG
+if env.bool("BEHIND_TLS_PROXY", False):
+    # Only where a proxy in front sets this header itself; else a client could forge it.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# Mail: every mail becomes a task on queue `mail`; the worker delivers it through EMAIL_URL. -------
+EMAIL_BACKEND = "patterns.queued_mail.backend.EmailBackend"
+vars().update(
+    {name: value for name, value in env.dj_email_url("EMAIL_URL").items() if name != "EMAIL_BACKEND"}
+)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", PROJECT["contact_email"])
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+# Brokers: one for the shop, one for analytics, and nothing else in either. ------------------------
+BROKER_URL = env.str("BROKER_URL")
+ANALYTICS_BROKER_URL = env.str("ANALYTICS_BROKER_URL")
+
+# The payment provider -----------------------------------------------------------------------------
+PAYMENTS_URL = env.str("PAYMENTS_URL")
+PAYMENTS_API_KEY = env.str("PAYMENTS_API_KEY")
+
+# Flower ---------------------------------------------------------------------------------------------
+FLOWER_PORT = env.int("FLOWER_PORT", 5555)
+FLOWER_METRICS_TOKEN = env.str("FLOWER_METRICS_TOKEN", "")
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
+}

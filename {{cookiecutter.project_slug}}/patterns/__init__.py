@@ -1,0 +1,1 @@
+{{ pattern("__init__.py") }}

@@ -1,0 +1,121 @@
+"""The kit's sessions: `nox -l` lists them, README.md and CONTRIBUTING.md say when to run which.
+
+Every session makes what it needs: an environment from requirements.lock and, where a shop is
+needed, a freshly generated one. uv comes with `nox[uv]`; nothing else has to be installed.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2026.10.20"
+nox.options.default_venv_backend = "uv"
+nox.options.sessions = ["lint", "typing", "tests"]
+nox.options.error_on_missing_interpreters = True
+
+HERE = Path(__file__).parent
+LOCK = "requirements.lock"
+BUILD = HERE / "build"
+# Two at once is what a small machine bears: the tests start servers, workers and browsers.
+PARALLEL = ("-n", os.environ.get("ALL_CLEAR_TEST_PROCESSES", "2"))
+# A stopped session gives its processes time to stop what they started, in order.
+STOP_SECONDS = {"interrupt_timeout": 60.0, "terminate_timeout": 60.0}
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Make a shop, start it whole and play the story against it (`-- --once` ends after it)."""
+    install_lock(session)
+    session.run("python", "-m", "demo", *session.posargs, **STOP_SECONDS)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the kit's tests, then a generated shop's own, on real servers."""
+    install_lock(session)
+    session.run("pytest", *PARALLEL, *session.posargs, **STOP_SECONDS)
+    if not session.posargs:
+        run_in_shop(session, "pytest", *PARALLEL)
+
+
+@nox.session(python=["3.12", "3.13"])
+def compat(session: nox.Session) -> None:
+    """Run the suites on the newer Pythons, and the patterns on the newest Django as well."""
+    install_lock(session)
+    session.run("pytest", *PARALLEL, *session.posargs, **STOP_SECONDS)
+    run_in_shop(session, "pytest", *PARALLEL)
+    # django-celery-beat's bound (Django<6.1) holds the shop back, not the patterns.
+    session.install("django>=6.1,<6.2", "--no-deps")
+    session.run("pytest", *PARALLEL, *DJANGO_PATTERN_TESTS, **STOP_SECONDS)
+
+
+DJANGO_PATTERN_TESTS = ("tests/queued_mail", "tests/retrying_task", "tests/queues")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format of the kit and of a generated shop."""
+    install_lock(session)
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    run_in_shop(session, "ruff", "check")
+    run_in_shop(session, "ruff", "format", "--check")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check the types of the kit's own code, and of a generated shop with its patterns."""
+    install_lock(session)
+    session.run("mypy", "noxfile.py", "all_clear_template.py", "demo", "release")
+    run_in_shop(session, "mypy", ".")
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Resolve the dependencies anew: requirements.lock here, the exact pins in the template."""
+    session.install("uv")
+    session.run(
+        *("uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--upgrade"),
+        *("--no-emit-index-url", "--no-header", "--no-annotate", "pyproject.toml", "-o", LOCK),
+    )
+    install_lock(session)
+    session.run("python", "release/lock.py")
+
+
+def install_lock(session: nox.Session) -> None:
+    """Install exactly what requirements.lock says, checked by its hashes."""
+    session.install("--require-hashes", "-r", LOCK)
+
+
+def run_in_shop(session: nox.Session, *command: str) -> None:
+    """Run a command of a freshly generated shop, in the shop's own environment."""
+    shop = Path(session.create_tmp()) / "all_clear_shop"
+    if session.name not in made:
+        remove_all_but_environment(shop)
+        session.run(
+            *("cookiecutter", "--no-input", "--overwrite-if-exists"),
+            *("--output-dir", str(shop.parent), str(HERE)),
+            env={"COOKIECUTTER_CONFIG": os.devnull},
+            silent=True,
+        )
+        made.add(session.name)
+    python = session.python if isinstance(session.python, str) else sys.executable
+    with session.chdir(shop):
+        session.run("uv", "run", "--quiet", "--python", python, *command, **STOP_SECONDS)
+
+
+made: set[str] = set()
+
+
+def remove_all_but_environment(shop: Path) -> None:
+    """Empty a generated shop's folder, but keep its environment, which is slow to make."""
+    for path in shop.iterdir() if shop.is_dir() else ():
+        if path.name == ".venv":
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -1,12 +1,128 @@
-"""Draft."""
+"""The one list of queues and why each exists: routes, workers and processes follow from it.
 
+Why: a queue that no worker takes from swallows its tasks without a word, and Celery makes a new
+    queue of every typo. A list kept twice (settings and Procfile) drifts apart.
+Guarantees: a task that names no queue, or one that is not in the list, is refused when it is
+    defined; a publish to such a queue is refused when it is asked for, with the declared ones
+    named; each declared queue has exactly one worker process in `processes()`.
+Not for: queues made while the system runs (one a customer, say); priorities within a queue.
+Copy: this file.
+Needs: celery>=5.5.
+Settings: none. Of Celery's own: task_queues, task_routes, task_create_missing_queues,
+    task_default_queue, which `celery_settings()` returns.
+Wiring: `QUEUES = Queues(Queue(name="mail", why="..."), ...)`; `app.conf.update(
+    QUEUES.celery_settings(default="mail"))`; in the base Task `on_bound()` calls
+    `QUEUES.require_of(task)` and `apply_async()` calls `QUEUES.require(name)`.
+Testing: compare your Procfile with `processes()`.
+"""
+
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
+
+import kombu
+from celery import Celery, Task, current_app
+
+# What a shell, a Procfile and a broker's key all take without quoting.
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+# Celery's own tasks (chords, clean-up) name no queue: they run on the default one.
+CELERYS_OWN = "celery."
+
+
+class QueueNotDeclared(ValueError):
+    """A task or a publication names a queue that is not in the list."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Queue:
-    """One named lane and why it exists."""
+    """One named lane, why it exists, and the worker that takes from it.
+
+    `app` is the Celery app as `celery -A` takes it. `concurrency` is the number of the worker's
+    processes: 1, since tasks on one lane wait for each other unless you say otherwise, and every
+    process costs some 40 MB.
+    """
 
     name: str
     why: str
+    app: str = "config"
     concurrency: int = 1
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise ValueError(f"Queue {self.name!r}: use lower-case letters, digits, underscores.")
+        if not self.why.strip():
+            raise ValueError(f"Queue {self.name!r} does not say why it exists: set `why`.")
+        if self.concurrency < 1:
+            raise ValueError(f"Queue {self.name!r}: concurrency must be 1 or more.")
+
+    @property
+    def process(self) -> str:
+        """Name of its worker's process."""
+        return f"worker_{self.name}"
+
+    @property
+    def command(self) -> str:
+        """Command of its worker. Gossip and mingle only cost connections and a slow start."""
+        return (
+            f"celery -A {self.app} worker -Q {self.name} -n {self.name}@%h"
+            f" -c {self.concurrency} --without-gossip --without-mingle"
+        )
+
+
+class Queues:
+    """The queues of one Celery app."""
+
+    def __init__(self, *queues: Queue) -> None:
+        self.by_name = {queue.name: queue for queue in queues}
+        if len(self.by_name) != len(queues):
+            raise ValueError(f"A queue is declared twice: {[queue.name for queue in queues]}")
+
+    def __iter__(self) -> Iterator[Queue]:
+        return iter(self.by_name.values())
+
+    def require(self, name: str, *, asked_by: str) -> str:
+        """Return `name`; raise `QueueNotDeclared`, naming `asked_by` and the declared, if unknown."""
+        if name not in self.by_name:
+            raise QueueNotDeclared(
+                f"{asked_by} names the queue {name!r}, which is not declared."
+                f" Declared are: {', '.join(self.by_name)}."
+            )
+        return name
+
+    def require_of(self, task: type[Task[Any, Any]] | Task[Any, Any]) -> None:
+        """Raise `QueueNotDeclared` where a task names no queue or an undeclared one."""
+        name = task.name or "A task"
+        queue = getattr(task, "queue", None)
+        if name.startswith(CELERYS_OWN) and queue is None:
+            return
+        if queue is None:
+            raise QueueNotDeclared(
+                f"Task {name} names no queue. Add queue=... to its decorator;"
+                f" declared are: {', '.join(self.by_name)}."
+            )
+        self.require(queue, asked_by=f"Task {name}")
+
+    def celery_settings(self, *, default: str) -> dict[str, Any]:
+        """Return Celery's settings for these queues; what names none goes to `default`."""
+        self.require(default, asked_by="The setting task_default_queue")
+        return {
+            "task_queues": [kombu.Queue(name) for name in self.by_name],
+            "task_create_missing_queues": False,
+            "task_default_queue": default,
+            "task_routes": (queue_of_task,),
+        }
+
+    def processes(self) -> dict[str, str]:
+        """Return the command of every worker by the name of its process."""
+        return {queue.process: queue.command for queue in self}
+
+
+def queue_of_task(
+    name: str, args: Any, kwargs: Any, options: dict[str, Any], task: Any = None, **_: Any
+) -> dict[str, str] | None:
+    """Route by the task's own `queue`, so that `send_task("name")` goes where `delay()` goes."""
+    app: Celery = task.app if task is not None else current_app._get_current_object()
+    known = task if task is not None else app.tasks.get(name)
+    queue = getattr(known, "queue", None)
+    return {"queue": queue} if queue else None

@@ -1,11 +1,14 @@
 """The one list of queues: routes, workers and the Procfile follow from it."""
 
-from patterns.queues import Queue
+from patterns.queues import Queue, Queues
 
-SHOP = (
-    Queue(name="default", why="what names no other queue"),
+SHOP = Queues(
+    Queue(name="default", why="what concerns no other queue"),
     Queue(name="mail", why="a mail never waits for anything but mails"),
     Queue(name="purchasing", why="money, and what follows from it"),
     Queue(name="admin", why="slow work of the back office, which starves nobody here"),
 )
-ANALYTICS = (Queue(name="analytics", why="the other team's events, on a broker of their own"),)
+# A broker, an app and a worker of their own: this queue may overflow, and the shop goes on.
+ANALYTICS = Queues(
+    Queue(name="analytics", app="analytics.celery", why="the other team's events, on their broker")
+)

@@ -1,0 +1,56 @@
+"""Celery's settings for the shop, each with its reason.
+
+Celery ignores a name that it does not know, so a system check (`shop.E006`) refuses a typo.
+"""
+
+from typing import Any
+
+from django.conf import settings
+
+from config.queues import SHOP
+
+# Seconds until Redis hands out again what was taken and never acknowledged (a worker that died
+# by `kill -9`). Must be longer than the longest delay of a retry and its run: `shop.E005`.
+VISIBILITY_TIMEOUT_SECONDS = 3600
+
+broker_url = settings.BROKER_URL
+# A refused connection answers at once; these bound a server that is frozen or far away.
+broker_transport_options: dict[str, Any] = {
+    "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
+    "socket_connect_timeout": 1,
+    "socket_timeout": 2,
+    # kombu's own loop around a publication: one more try at once, no sleep.
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0,
+    "interval_max": 0,
+}
+broker_connection_timeout = 1
+# One publication is tried once more: a request must not wait for a broker.
+task_publish_retry_policy = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
+# A worker never gives up its broker; the default ends it after 100 tries, and honcho does not
+# start it again.
+broker_connection_retry_on_startup = True
+broker_connection_max_retries = None
+
+globals().update(SHOP.celery_settings(default="default"))
+
+task_serializer = "json"
+result_serializer = "json"
+accept_content = ["json"]
+task_ignore_result = True
+
+# Acknowledged at the end: a task whose worker dies comes back. Bodies are idempotent.
+task_acks_late = True
+# A killed child: Celery's own endless redelivery stays off, the base task counts its crashes.
+task_reject_on_worker_lost = False
+task_retry_on_worker_lost = True
+# With late acknowledgment a worker would reserve one more task and hold it behind a slow one.
+worker_prefetch_multiplier = 1
+
+# For Flower.
+task_send_sent_event = True
+worker_send_task_events = True
+
+beat_scheduler = "django_celery_beat.schedulers:DatabaseScheduler"
+timezone = "UTC"

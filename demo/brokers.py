@@ -1,0 +1,64 @@
+"""The shop's brokers, as somebody who has their addresses sees and floods them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import redis
+from dotenv import dotenv_values
+
+from demo.shop import Shop
+
+JUNK = "demo:flood"
+ENTRY = b"x" * 100_000
+FLOOD_MEGABYTES = 24
+
+
+@dataclass(frozen=True)
+class Brokers:
+    """The two brokers of a running shop."""
+
+    shop: redis.Redis
+    analytics: redis.Redis
+
+
+def brokers(shop: Shop) -> Brokers:
+    """Connect to the brokers whose addresses the running shop wrote down."""
+    addresses = dotenv_values(shop.folder / "var" / "servers.env")
+    return Brokers(
+        redis.Redis.from_url(str(addresses["BROKER_URL"])),
+        redis.Redis.from_url(str(addresses["ANALYTICS_BROKER_URL"])),
+    )
+
+
+def waiting(broker: redis.Redis, queue: str) -> int:
+    """Count the messages that wait on a queue."""
+    return int(broker.llen(queue))
+
+
+@contextmanager
+def flooded(broker: redis.Redis) -> Iterator[int]:
+    """Fill a broker until it refuses, give the number of entries it took; empty it again.
+
+    Its limit is lowered meanwhile, so that the flood is short.
+    """
+    limit = broker.config_get("maxmemory")["maxmemory"]
+    used = int(broker.info("memory")["used_memory"])
+    broker.config_set("maxmemory", used + FLOOD_MEGABYTES * 1_000_000)
+    try:
+        entries = 0
+        while not is_full(broker):
+            entries = int(broker.llen(JUNK))
+        yield entries
+    finally:
+        broker.delete(JUNK)
+        broker.config_set("maxmemory", limit)
+
+
+def is_full(broker: redis.Redis) -> bool:
+    """Send one entry more; tell whether the broker refused it."""
+    try:
+        broker.rpush(JUNK, ENTRY)
+    except redis.exceptions.OutOfMemoryError:
+        return True
+    return False

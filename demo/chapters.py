@@ -1,0 +1,167 @@
+"""The story's chapters: each plays a scene as a client would, and yields measured evidence."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import httpx
+
+from demo.brokers import brokers, flooded, is_full, waiting
+from demo.client import Visitor, wait_for
+from demo.shop import Shop
+
+MAIL_SERVER_SECONDS = 0.8
+CUSTOMERS = 200
+
+
+def signup_waits_for_no_mail_server(shop: Shop, staff: Visitor) -> Iterator[str]:
+    """A signup does not wait for the mail server."""
+    staff.tell_mail_server(delay_seconds=MAIL_SERVER_SECONDS)
+    with Visitor(shop.addresses) as chris:
+        chris.sign_up("Chris 🎉 O'Hara", "chris@example.com")
+        answered = chris.seconds
+    yield f"the mail server takes {MAIL_SERVER_SECONDS * 1000:.0f} ms for each mail"
+    yield f"the signup answered in {answered * 1000:.0f} ms"
+    assert answered < MAIL_SERVER_SECONDS, "the signup waited for the mail server"
+    mail = first_mail(staff, "chris@example.com")
+    yield f"and the mail arrived: {mail['subject']!r}"
+    staff.tell_mail_server(delay_seconds=0)
+
+
+def a_purchase_goes_through_its_steps(shop: Shop, staff: Visitor) -> Iterator[str]:
+    """A purchase is confirmed, charged and packed."""
+    with Visitor(shop.addresses) as pat:
+        pat.sign_up("Pat", "pat@example.com")
+        order = buy(pat)
+        yield f"the purchase answered in {pat.seconds * 1000:.0f} ms"
+        yield f"the order page showed: {', '.join(watch_until_done(pat, order))}"
+    mails = [mail["subject"] for mail in staff.mails_to("pat@example.com")]
+    yield f"mails to the customer: {', '.join(map(repr, mails))}"
+    assert len(mails) == 2, "a welcome and one confirmation were due"
+    assert charges_of(staff, order) == 1, "the provider's books show another number of charges"
+    yield "the provider's books show one charge"
+
+
+def a_failing_provider_is_tried_again(shop: Shop, staff: Visitor) -> Iterator[str]:
+    """A payment provider that fails twice is tried again, and charges once."""
+    before = staff.charges()["attempts"]
+    staff.tell_provider(fail_next=2)
+    with Visitor(shop.addresses) as kelly:
+        kelly.sign_up("Kelly", "kelly@example.com")
+        order = buy(kelly)
+        watch_until_done(kelly, order)
+    attempts = staff.charges()["attempts"] - before
+    yield f"the provider was asked {attempts} times and charged {charges_of(staff, order)} time"
+    assert attempts == 3, "two failures and one success were due"
+    staff.tell_provider(fail_after_charge_next=1)
+    with Visitor(shop.addresses) as danny:
+        danny.sign_up("Danny", "danny@example.com")
+        order = buy(danny)
+        watch_until_done(danny, order)
+    yield f"one that charges and then fails to answer charged {charges_of(staff, order)} time"
+    assert charges_of(staff, order) == 1, "the customer was charged twice"
+
+
+def the_back_office_delays_no_mail(shop: Shop, staff: Visitor) -> Iterator[str]:
+    """Hundreds of slow tasks of the back office do not delay a mail."""
+    shop.run("manage.py", "shell", "-c", MAKE_CUSTOMERS)
+    staff.log_in(shop.addresses.staff_email, shop.addresses.staff_password)
+    staff.submit("/backoffice/", to="/backoffice/rebuild/")
+    broker = brokers(shop).shop
+    wait_for("the rebuild", lambda: waiting(broker, "admin") > CUSTOMERS / 2)
+    with Visitor(shop.addresses) as jo:
+        jo.sign_up("Jo", "jo@example.com")
+    before = waiting(broker, "admin")
+    first_mail(staff, "jo@example.com")
+    after = waiting(broker, "admin")
+    yield f"{before} tasks waited on queue admin when a customer signed up"
+    yield f"{after} still waited when the welcome mail had arrived: {before - after} had run meanwhile"
+    assert after > CUSTOMERS / 4, "the mail came only when queue admin was nearly empty"
+
+
+def a_flooded_analytics_broker_stays_alone(shop: Shop, staff: Visitor) -> Iterator[str]:
+    """A flooded analytics broker does not touch the shop."""
+    analytics = brokers(shop).analytics
+    with flooded(analytics) as entries, Visitor(shop.addresses) as alex:
+        yield f"the analytics broker is full: it took {entries:,} entries and refuses any more"
+        alex.sign_up("Alex", "alex@example.com")
+        order = buy(alex)
+        yield f"a signup and a purchase went through, the purchase in {alex.seconds * 1000:.0f} ms"
+        yield f"its order page showed: {', '.join(watch_until_done(alex, order))}"
+        assert is_full(analytics), "the analytics broker had room again: nothing was shown"
+
+
+def flower_is_for_staff(shop: Shop, staff: Visitor) -> Iterator[str]:
+    """Flower shows every task, to staff alone."""
+    closed = [f"{shop.addresses.flower}{path}" for path in ("", "metrics", "healthcheck", "api/tasks")]
+    with Visitor(shop.addresses) as anybody:
+        answers = [anybody.http.get(url, follow_redirects=False).status_code for url in closed]
+    yield f"anybody asking for its pages, metrics and API gets {answers}"
+    assert not any(status == httpx.codes.OK for status in answers), "Flower is open"
+    shown = wait_for("every task in Flower", partial(tasks_in_flower, staff))
+    yield f"staff see {len(shown)} tasks: {', '.join(sorted({task['name'] for task in shown}))}"
+
+
+CHAPTERS = list(
+    enumerate(
+        (
+            signup_waits_for_no_mail_server,
+            a_purchase_goes_through_its_steps,
+            a_failing_provider_is_tried_again,
+            the_back_office_delays_no_mail,
+            a_flooded_analytics_broker_stays_alone,
+            flower_is_for_staff,
+        ),
+        start=1,
+    )
+)
+
+STEPS = ("placed", "charged", "packed", "mailed")
+SEEN_IN_FLOWER = {"queued_mail.deliver", "purchases.charge", "purchases.pack_in"}
+MAKE_CUSTOMERS = f"""
+from accounts.models import User
+User.objects.bulk_create(
+    User(email=f"customer{{n}}@example.com", name=f"Customer {{n}}", password="!")
+    for n in range({CUSTOMERS})
+)
+"""
+
+
+def first_mail(staff: Visitor, address: str) -> dict[str, Any]:
+    """Wait for a mail to an address."""
+    return wait_for(f"a mail to {address}", lambda: staff.mails_to(address))[0]
+
+
+def buy(customer: Visitor) -> str:
+    """Buy the first product of the catalogue; return the path of the order's page."""
+    page = customer.get("/").text
+    target = page.split('action="/buy/', 1)[1].split('"', 1)[0]
+    answer = customer.submit("/", to=f"/buy/{target}")
+    assert "/orders/" in answer.url.path, f"the purchase led to {answer.url}"
+    return answer.url.path
+
+
+def watch_until_done(customer: Visitor, order: str) -> list[str]:
+    """Look at an order as its page does, until every step is done; return the steps as they came."""
+    seen: list[str] = []
+
+    def all_done() -> bool:
+        status = customer.get(f"{order}status.json").json()
+        seen.extend(step for step in STEPS if status[step] and step not in seen)
+        return len(seen) == len(STEPS)
+
+    wait_for(f"every step of {order}", all_done)
+    return seen
+
+
+def charges_of(staff: Visitor, order: str) -> int:
+    """Count the provider's charges for an order."""
+    reference = order.strip("/").split("/")[-1]
+    return sum(charge["reference"] == reference for charge in staff.charges()["charges"])
+
+
+def tasks_in_flower(staff: Visitor) -> list[dict[str, Any]]:
+    """Return the tasks that Flower knows, once each kind is among them."""
+    tasks = list(staff.get(f"{staff.addresses.flower}api/tasks").json().values())
+    return tasks if {task["name"] for task in tasks} >= SEEN_IN_FLOWER else []
+

@@ -22,21 +22,21 @@ BUILD = HERE / "build"
 # Two at once is what a small machine bears: the tests start servers, workers and browsers.
 PARALLEL = ("-n", os.environ.get("ALL_CLEAR_TEST_PROCESSES", "2"))
 # A stopped session gives its processes time to stop what they started, in order.
-STOP_SECONDS = {"interrupt_timeout": 60.0, "terminate_timeout": 60.0}
+STOP_SECONDS = 60.0
 
 
 @nox.session
 def demo(session: nox.Session) -> None:
     """Make a shop, start it whole and play the story against it (`-- --once` ends after it)."""
     install_lock(session)
-    session.run("python", "-m", "demo", *session.posargs, **STOP_SECONDS)
+    run(session, "python", "-m", "demo", *session.posargs)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the kit's tests, then a generated shop's own, on real servers."""
     install_lock(session)
-    session.run("pytest", *PARALLEL, *session.posargs, **STOP_SECONDS)
+    run(session, "pytest", *PARALLEL, *session.posargs)
     if not session.posargs:
         run_in_shop(session, "pytest", *PARALLEL)
 
@@ -45,11 +45,11 @@ def tests(session: nox.Session) -> None:
 def compat(session: nox.Session) -> None:
     """Run the suites on the newer Pythons, and the patterns on the newest Django as well."""
     install_lock(session)
-    session.run("pytest", *PARALLEL, *session.posargs, **STOP_SECONDS)
+    run(session, "pytest", *PARALLEL, *session.posargs)
     run_in_shop(session, "pytest", *PARALLEL)
     # django-celery-beat's bound (Django<6.1) holds the shop back, not the patterns.
     session.install("django>=6.1,<6.2", "--no-deps")
-    session.run("pytest", *PARALLEL, *DJANGO_PATTERN_TESTS, **STOP_SECONDS)
+    run(session, "pytest", *PARALLEL, *DJANGO_PATTERN_TESTS)
 
 
 DJANGO_PATTERN_TESTS = ("tests/queued_mail", "tests/retrying_task", "tests/queues")
@@ -90,6 +90,11 @@ def install_lock(session: nox.Session) -> None:
     session.install("--require-hashes", "-r", LOCK)
 
 
+def run(session: nox.Session, *command: str) -> None:
+    """Run a command that starts processes, and let it stop them."""
+    session.run(*command, interrupt_timeout=STOP_SECONDS, terminate_timeout=STOP_SECONDS)
+
+
 def run_in_shop(session: nox.Session, *command: str) -> None:
     """Run a command of a freshly generated shop, in the shop's own environment."""
     shop = Path(session.create_tmp()) / "all_clear_shop"
@@ -104,7 +109,7 @@ def run_in_shop(session: nox.Session, *command: str) -> None:
         made.add(session.name)
     python = session.python if isinstance(session.python, str) else sys.executable
     with session.chdir(shop):
-        session.run("uv", "run", "--quiet", "--python", python, *command, **STOP_SECONDS)
+        run(session, "uv", "run", "--quiet", "--python", python, *command)
 
 
 made: set[str] = set()

@@ -49,7 +49,7 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def stop(signal_number: int, frame: FrameType | None) -> None:
+def stop(_signal: int, _frame: FrameType | None) -> None:
     """Let SIGTERM end the demo as Ctrl-C does: in order, with everything that it started."""
     raise KeyboardInterrupt
 

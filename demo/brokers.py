@@ -42,7 +42,7 @@ def flooded(broker: redis.Redis) -> Iterator[int]:
 
     Its limit is lowered meanwhile, so that the flood is short.
     """
-    limit = broker.config_get("maxmemory")["maxmemory"]
+    limit = str(broker.config_get("maxmemory")["maxmemory"])
     used = int(broker.info("memory")["used_memory"])
     broker.config_set("maxmemory", used + FLOOD_MEGABYTES * 1_000_000)
     try:

@@ -15,7 +15,11 @@ Seen = TypeVar("Seen")
 REQUEST_SECONDS = 30
 
 
-class NotSeen(Exception):
+class ClaimFailed(Exception):
+    """What the story claims does not hold."""
+
+
+class NotSeen(ClaimFailed):
     """What was waited for did not come in time."""
 
 
@@ -45,7 +49,7 @@ class Visitor:
     def submit(self, page: str, to: str | None = None, **fields: str) -> httpx.Response:
         """Fill in the form of a page and send it; `seconds` is what its answer took.
 
-        The answer is the page that the shop redirects to. A form shown again, with errors, is one too.
+        The answer is the page that the shop redirects to, or the form again, with its errors.
         """
         text = self.get(page).text
         hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', text))
@@ -62,14 +66,14 @@ class Visitor:
 
     def sign_up(self, name: str, email: str) -> None:
         """Become a customer; raise where the shop does not take the form."""
-        password = "correct horse battery staple"  # noqa: S105  a customer of a demo
+        password = "correct horse battery staple"  # noqa: S105  a customer of the demo
         answer = self.submit("/accounts/signup/", name=name, email=email, **both(password))
-        assert "/accounts/signup/" not in str(answer.url), f"signup of {email} was refused"
+        claim("/accounts/signup/" not in str(answer.url), f"signup of {email} was refused")
 
     def log_in(self, email: str, password: str) -> None:
         """Log in as somebody who has an account."""
         answer = self.submit("/accounts/login/", username=email, password=password)
-        assert "/accounts/login/" not in str(answer.url), f"login of {email} was refused"
+        claim("/accounts/login/" not in str(answer.url), f"login of {email} was refused")
 
     def mails_to(self, address: str) -> list[dict[str, Any]]:
         """Return what the mail catcher received for an address."""
@@ -89,6 +93,12 @@ class Visitor:
         answer = httpx.get(f"{self.addresses.payments}/charges", timeout=REQUEST_SECONDS)
         books: dict[str, Any] = answer.raise_for_status().json()
         return books
+
+
+def claim(holds: bool, otherwise: str) -> None:
+    """Raise ClaimFailed with what is wrong, where a claim does not hold."""
+    if not holds:
+        raise ClaimFailed(otherwise)
 
 
 def both(password: str) -> dict[str, str]:

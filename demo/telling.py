@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 import httpx
 
-from demo.client import NotSeen, Visitor
+from demo.client import ClaimFailed, Visitor
 from demo.shop import Addresses, DemoFailed, Shop
 
-# A chapter yields evidence a line at a time, and raises AssertionError where a claim fails.
+# A chapter yields evidence a line at a time, and raises ClaimFailed where a claim fails.
 Chapter = Callable[[Shop, Visitor], Iterator[str]]
 
 
@@ -26,7 +26,7 @@ def tell(number: int, chapter: Chapter, shop: Shop, staff: Visitor) -> bool:
     try:
         for evidence in chapter(shop, staff):
             say(f"     {evidence}")
-    except (AssertionError, NotSeen, DemoFailed, httpx.HTTPError) as error:
+    except (ClaimFailed, DemoFailed, httpx.HTTPError) as error:
         say(f"   ✗ FAILED: {error or type(error).__name__}")
         say("     " + traceback.format_exc(limit=-2).strip().replace("\n", "\n     "))
         say(f"     The shop's own words: {shop.log}")

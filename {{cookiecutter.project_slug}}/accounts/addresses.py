@@ -1,0 +1,130 @@
+"""Mail addresses as people and mail clients write them: one address in, one spelling out."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from urllib.parse import unquote
+
+import idna
+from django.core.exceptions import ValidationError
+from django.core.validators import EmailValidator
+
+MAX_INPUT_LENGTH = 500  # an address (254) with a quoted name (150) around it, and room to spare
+MAX_LOCAL_LENGTH = 64  # RFC 5321
+MAX_ADDRESS_LENGTH = 254  # what SMTP's 256-character path can carry
+
+# `localhost` is nobody's mailbox on the internet, though Django's own list allows it.
+_validate_syntax = EmailValidator(allowlist=[])
+_BRACKETED = re.compile(r"(?P<name>.*?)<(?P<address>[^<>]*)>")
+_COMMENTED = re.compile(r"(?P<address>[^\s()]+)\s+\((?P<name>[^()]*)\)")
+_HINT = "An address looks like name@example.com."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mailbox:
+    """An address in its one spelling, and the name that stood with it, which may be empty."""
+
+    address: str
+    name: str
+
+
+def parse_mailbox(text: str) -> Mailbox:
+    """Read what a mail client puts on the clipboard: `"O'Hara, Pat" <pat@example.com>,`.
+
+    Raises ValidationError, with a message for the person who typed it.
+    """
+    text = _without_surroundings(text)
+    if any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in text):
+        raise ValidationError("Write the address on one line, without special characters.")
+    name, address = _split(text)
+    return Mailbox(address=_validated(address), name=_readable_name(name, address))
+
+
+def canonical_address(address: str) -> str:
+    """Return the one spelling of an address: its domain in lower-case ASCII (`xn--...`).
+
+    The part before the @ keeps its case, for its own server alone may interpret it. What is no
+    address comes back as it is.
+    """
+    local, at, domain = unicodedata.normalize("NFKC", address.strip()).rpartition("@")
+    try:
+        return local + at + idna.encode(domain, uts46=True).decode("ascii").lower()
+    except idna.IDNAError:
+        return local + at + domain.lower()
+
+
+def _without_surroundings(text: str) -> str:
+    """Drop what surrounds a pasted address: spaces, invisible marks, `mailto:`, separators."""
+    text = _trimmed(text)
+    if text[:7].lower() == "mailto:":
+        text = unquote(text[7:].partition("?")[0])
+    return _trimmed(_trimmed(text).rstrip(",;."))
+
+
+def _trimmed(text: str) -> str:
+    start, end = 0, len(text)
+    while start < end and _is_invisible(text[start]):
+        start += 1
+    while end > start and _is_invisible(text[end - 1]):
+        end -= 1
+    return text[start:end]
+
+
+def _is_invisible(char: str) -> bool:
+    return char.isspace() or unicodedata.category(char) == "Cf"
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Return name and address. Raises where there is more than one address."""
+    found = _BRACKETED.fullmatch(text) or _COMMENTED.fullmatch(text)
+    name, address = (found["name"], _without_surroundings(found["address"])) if found else ("", text)
+    name = _unquoted(name.strip())
+    _refuse_several(name, address, quoted=found is not None and found["name"].strip()[:1] == '"')
+    return name, address
+
+
+def _refuse_several(name: str, address: str, *, quoted: bool) -> None:
+    listed_before = not quoted and "@" in name and re.search("[,;<>]", name)
+    listed_within = "@" in address and re.search(r"[,;\s]\S*@|@.*[,;\s]", address)
+    if listed_before or listed_within or (address.count("@") > 1 and not address.startswith('"')):
+        raise ValidationError("Give one address only.")
+
+
+def _unquoted(name: str) -> str:
+    if len(name) > 1 and name[0] == name[-1] and name[0] in "\"'":
+        name = re.sub(r"\\(.)", r"\1", name[1:-1])
+    try:
+        return str(make_header(decode_header(name))).strip()
+    except (HeaderParseError, LookupError, UnicodeError):
+        return name
+
+
+def _validated(address: str) -> str:
+    if "@" not in address:
+        raise ValidationError(f"The part with the @ is missing. {_HINT}")
+    local, _, domain = address.rpartition("@")
+    if not local or not domain:
+        raise ValidationError(f"Something is missing beside the @. {_HINT}")
+    address = canonical_address(address)
+    if len(address) > MAX_ADDRESS_LENGTH or len(address.rpartition("@")[0]) > MAX_LOCAL_LENGTH:
+        raise ValidationError("This address is longer than mail servers accept.")
+    if not address.isascii():
+        raise ValidationError("Before the @, only unaccented letters, digits and signs can be used.")
+    if domain.startswith("["):
+        raise ValidationError(f"Give the name of a domain, not its number. {_HINT}")
+    _validate_syntax_of(address)
+    return address
+
+
+def _validate_syntax_of(address: str) -> None:
+    try:
+        _validate_syntax(address)
+    except ValidationError:
+        raise ValidationError(f"This is not a mail address. {_HINT}") from None
+
+
+def _readable_name(name: str, address: str) -> str:
+    """Return the name, empty where it is only an address again, as some clients write it."""
+    return "" if "@" in name else name

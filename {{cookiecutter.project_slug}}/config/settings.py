@@ -136,6 +136,9 @@ PAYMENTS_API_KEY = env.str("PAYMENTS_API_KEY")
 
 # Flower ---------------------------------------------------------------------------------------------
 FLOWER_PORT = env.int("FLOWER_PORT", 5555)
+# Where a browser reaches Flower's /flower/, if neither on this site nor on FLOWER_PORT beside it.
+FLOWER_URL = env.str("FLOWER_URL", "")
+# Opens /flower/metrics and /flower/healthcheck to a bearer; empty: to nobody.
 FLOWER_METRICS_TOKEN = env.str("FLOWER_METRICS_TOKEN", "")
 
 LOGGING = {

@@ -1,0 +1,42 @@
+"""Flower's configuration, read by `celery -A config flower` (config/celery.py names this file).
+
+Each global with the name of one of Flower's options sets it; the command line may override it.
+"""
+
+import errno
+import socket
+
+from django.conf import settings
+from tornado.options import add_parse_callback, options
+
+from patterns.flower_auth import guard
+
+guard(site_url=settings.SITE_URL, metrics_token=settings.FLOWER_METRICS_TOKEN)
+
+# Only a proxy on this machine reaches it; the guard refuses any other address.
+address = "127.0.0.1"
+port = settings.FLOWER_PORT
+# Some 165 MB of memory; 50,000 take 450. Older tasks are forgotten, failed ones first seen here.
+max_tasks = 10_000
+# Kept over a restart, and over a crash but for the last half minute.
+persistent = True
+db = str(settings.BASE_DIR / "var" / "flower")
+state_save_interval = 30_000  # milliseconds
+
+(settings.BASE_DIR / "var").mkdir(exist_ok=True)
+
+
+@add_parse_callback
+def refuse_taken_port() -> None:
+    """End in one line, not in a traceback, where another process has the port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((options.address, options.port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise SystemExit(
+                f"Flower's port {options.port} is taken: stop what listens there, "
+                f"or set FLOWER_PORT to a free one."
+            ) from None

@@ -39,7 +39,8 @@ def parse_mailbox(text: str) -> Mailbox:
     if any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in text):
         raise ValidationError("Write the address on one line, without special characters.")
     name, address = _split(text)
-    return Mailbox(address=_validated(address), name=_readable_name(name, address))
+    # Some clients write the address again where the name stands.
+    return Mailbox(address=_validated(address), name="" if "@" in name else name)
 
 
 def canonical_address(address: str) -> str:
@@ -79,16 +80,19 @@ def _is_invisible(char: str) -> bool:
 def _split(text: str) -> tuple[str, str]:
     """Return name and address. Raises where there is more than one address."""
     found = _BRACKETED.fullmatch(text) or _COMMENTED.fullmatch(text)
-    name, address = (found["name"], _without_surroundings(found["address"])) if found else ("", text)
-    name = _unquoted(name.strip())
-    _refuse_several(name, address, quoted=found is not None and found["name"].strip()[:1] == '"')
-    return name, address
+    if found is None:
+        _refuse_several("", text)
+        return "", text
+    address = _without_surroundings(found["address"])
+    _refuse_several(found["name"].strip(), address)
+    return _unquoted(found["name"].strip()), address
 
 
-def _refuse_several(name: str, address: str, *, quoted: bool) -> None:
-    listed_before = not quoted and "@" in name and re.search("[,;<>]", name)
-    listed_within = "@" in address and re.search(r"[,;\s]\S*@|@.*[,;\s]", address)
-    if listed_before or listed_within or (address.count("@") > 1 and not address.startswith('"')):
+def _refuse_several(name: str, address: str) -> None:
+    is_quoted = name[:1] == name[-1:] == '"'
+    listed_before = not is_quoted and "@" in name and re.search("[,;<>]", name)
+    listed_within = address.count("@") > 1 and not address.startswith('"')
+    if listed_before or listed_within:
         raise ValidationError("Give one address only.")
 
 
@@ -111,7 +115,7 @@ def _validated(address: str) -> str:
     if len(address) > MAX_ADDRESS_LENGTH or len(address.rpartition("@")[0]) > MAX_LOCAL_LENGTH:
         raise ValidationError("This address is longer than mail servers accept.")
     if not address.isascii():
-        raise ValidationError("Before the @, only unaccented letters, digits and signs can be used.")
+        raise ValidationError("Before the @, use unaccented letters, digits and signs only.")
     if domain.startswith("["):
         raise ValidationError(f"Give the name of a domain, not its number. {_HINT}")
     _validate_syntax_of(address)
@@ -123,8 +127,3 @@ def _validate_syntax_of(address: str) -> None:
         _validate_syntax(address)
     except ValidationError:
         raise ValidationError(f"This is not a mail address. {_HINT}") from None
-
-
-def _readable_name(name: str, address: str) -> str:
-    """Return the name, empty where it is only an address again, as some clients write it."""
-    return "" if "@" in name else name

@@ -1,7 +1,5 @@
 """The people in Django's admin."""
 
-from typing import ClassVar
-
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
@@ -9,7 +7,7 @@ from django.contrib.auth.forms import AdminUserCreationForm
 from accounts.models import User
 
 
-class NewUserForm(AdminUserCreationForm):
+class NewUserForm(AdminUserCreationForm):  # type: ignore[type-arg]  # generic in stubs alone
     """Django's own, whose login is an address."""
 
     class Meta:
@@ -20,7 +18,7 @@ class NewUserForm(AdminUserCreationForm):
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin):
+class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # generic in stubs alone
     """Django's own, without a user name."""
 
     add_form = NewUserForm
@@ -36,6 +34,6 @@ class PersonAdmin(UserAdmin):
         ),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
-    add_fieldsets: ClassVar = (
+    add_fieldsets = (
         (None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),
     )

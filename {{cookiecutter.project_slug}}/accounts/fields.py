@@ -48,9 +48,7 @@ class PasswordField(forms.CharField):
     def __init__(self, *, autocomplete: str, **options: Any) -> None:
         """Take what a CharField takes, and the browser's word for which password this is."""
         widget = forms.PasswordInput(attrs={"autocomplete": autocomplete})
-        super().__init__(
-            widget=widget, strip=False, max_length=MAX_PASSWORD_LENGTH, **options
-        )
+        super().__init__(widget=widget, strip=False, max_length=MAX_PASSWORD_LENGTH, **options)
         self.validators.append(validate_readable)
 
 

@@ -89,7 +89,8 @@ class ResetForm(FocusFirstError, auth_forms.PasswordResetForm):
         return (user,) if user.is_active and user.has_usable_password() else ()
 
 
-class SetPasswordForm(FocusFirstError, auth_forms.SetPasswordForm):
+# Generic in the type stubs alone.
+class SetPasswordForm(FocusFirstError, auth_forms.SetPasswordForm):  # type: ignore[type-arg]
     """Django's own: the new password, twice."""
 
 

@@ -22,7 +22,8 @@ class UserManager(BaseUserManager["User"]):
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Save a user who may do everything in the admin."""
-        return self.create_user(email, password, **fields | {"is_staff": True, "is_superuser": True})
+        fields |= {"is_staff": True, "is_superuser": True}
+        return self.create_user(email, password, **fields)
 
     @classmethod
     def normalize_email(cls, email: str | None) -> str:
@@ -30,7 +31,7 @@ class UserManager(BaseUserManager["User"]):
         return canonical_address(email) if email else ""
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        """Find a user by address. `lower()` on both sides uses the unique index; `iexact` would not."""
+        """Find a user by address. `iexact` would pass by the unique index, `lower()` uses it."""
         lowered = self.normalize_email(username).lower()
         return self.alias(email_lowered=Lower("email")).get(email_lowered=lowered)
 
@@ -54,7 +55,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
-        """`unique` on the field is what Django's check of a login field asks for; this is the rule."""
+        """This is the rule. `unique` on the field is there for Django's check of a login field."""
 
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(

@@ -22,7 +22,8 @@ from accounts.signup import AddressTaken, sign_up
 SAME_SIGNUP = timedelta(minutes=1)
 
 
-class SignupView(auth_views.RedirectURLMixin, FormView):
+# Generic in the type stubs alone.
+class SignupView(auth_views.RedirectURLMixin, FormView):  # type: ignore[type-arg]
     """Sign up. Twice the same address and password logs in; it makes and mails nothing twice."""
 
     template_name = "accounts/signup.html"

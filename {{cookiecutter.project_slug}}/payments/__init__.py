@@ -1,0 +1,1 @@
+"""The payment provider, an outside service that is spoken to over HTTP."""

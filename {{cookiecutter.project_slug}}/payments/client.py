@@ -1,0 +1,131 @@
+"""Charge a customer at the payment provider, over HTTP, with an idempotency key.
+
+Every answer becomes one of three: a Charge, an error that trying again cannot help
+(PaymentDeclined, PaymentRefused), or one that it may (PaymentUnavailable). Call it from a task,
+with no transaction open.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from django.conf import settings
+
+from patterns.retrying_task import PermanentError, TransientError
+
+TIMEOUT = httpx.Timeout(
+    connect=3,  # seconds; one lost SYN is repeated after 1, a provider that is up answers
+    read=30,  # a provider that asks a bank takes seconds; far below the task's soft limit of 300
+    write=5,  # the request is one packet
+    pool=1,  # never waited for: each charge has a connection of its own
+)
+TRY_LATER = frozenset(
+    {408, 425, 429}
+)  # "timeout", "too early", "too many": said by a healthy server
+TEXT_LENGTH = 255  # what a column of ours holds; a longer id is no id, a longer reason is cut
+NO_REASON = "The card was declined."
+
+
+class PaymentDeclined(PermanentError):
+    """The customer's bank said no; `reason` is for the customer to read."""
+
+    def __init__(self, reason: str) -> None:
+        """Keep the reason beside the message."""
+        super().__init__(reason)
+        self.reason = reason
+
+
+class PaymentRefused(PermanentError):
+    """The provider does not take this request, or answered to another: somebody must look."""
+
+
+class PaymentUnavailable(TransientError):
+    """No usable answer: whether it charged is unknown, so ask again with the same key."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Charge:
+    """What the provider has charged; `id` is its own name for it."""
+
+    id: str
+    amount_cents: int
+    currency: str
+
+
+def charge(*, amount_cents: int, currency: str, reference: str, idempotency_key: str) -> Charge:
+    """Charge `amount_cents` (of `currency`, e.g. "EUR") for our `reference`, and return it.
+
+    Raises PaymentDeclined, PaymentRefused or PaymentUnavailable, as the module says. Crash or
+    duplicate: the same key gives the charge that was made, and makes no second one.
+    """
+    asked = {"amount_cents": amount_cents, "currency": currency, "reference": reference}
+    response = _post(asked, idempotency_key)
+    if response.status_code == httpx.codes.PAYMENT_REQUIRED:
+        raise PaymentDeclined(_reason(response))
+    _raise_for_status(response)
+    return _charge(_json(response), asked)
+
+
+def _post(asked: dict[str, Any], idempotency_key: str) -> httpx.Response:
+    headers = {
+        "Authorization": f"Bearer {settings.PAYMENTS_API_KEY}",
+        "Idempotency-Key": idempotency_key,
+    }
+    url = f"{settings.PAYMENTS_URL.rstrip('/')}/charges"
+    try:
+        # A client for each charge: a connection must not be shared by forked workers.
+        return httpx.post(url, json=asked, headers=headers, timeout=TIMEOUT)
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError):
+        # Nothing was sent. The cause is left out, for it quotes the header that holds the key.
+        raise PaymentRefused(
+            "the request cannot be made: check PAYMENTS_URL and PAYMENTS_API_KEY"
+        ) from None
+    except httpx.RequestError as error:
+        raise PaymentUnavailable(f"no answer from {url}: {type(error).__name__}") from error
+
+
+def _raise_for_status(response: httpx.Response) -> None:
+    if response.is_success:
+        return
+    status = f"{response.status_code} {response.reason_phrase}"
+    if response.is_server_error or response.status_code in TRY_LATER:
+        raise PaymentUnavailable(f"the payment provider answered {status}")
+    remedy = {
+        401: "check PAYMENTS_API_KEY",
+        403: "check PAYMENTS_API_KEY",
+        404: "check PAYMENTS_URL",
+        409: "the idempotency key was used with another amount, currency or reference",
+    }.get(response.status_code, "see the provider's documentation")
+    raise PaymentRefused(f"the payment provider answered {status}: {remedy}")
+
+
+def _reason(response: httpx.Response) -> str:
+    try:
+        answer = _json(response)
+    except PaymentUnavailable:
+        return NO_REASON  # the status alone says that it is declined
+    reason = answer.get("error")
+    if not isinstance(reason, str) or not reason.strip():
+        return NO_REASON
+    return "".join(letter if letter.isprintable() else " " for letter in reason)[:TEXT_LENGTH]
+
+
+def _json(response: httpx.Response) -> dict[str, Any]:
+    try:
+        answer = response.json()
+    except (ValueError, RecursionError) as error:
+        raise PaymentUnavailable("the payment provider's answer is no JSON") from error
+    if not isinstance(answer, dict):
+        raise PaymentUnavailable("the payment provider's answer is no JSON object")
+    return answer
+
+
+def _charge(answer: dict[str, Any], asked: dict[str, Any]) -> Charge:
+    # A broken answer is asked for again: the same key repeats it whole. A whole one about
+    # something else stays wrong, and money may have moved: a person must look.
+    charge_id = answer.get("id")
+    if not isinstance(charge_id, str) or not 0 < len(charge_id) <= TEXT_LENGTH:
+        raise PaymentUnavailable("the payment provider's answer has no id")
+    if wrong := [name for name in asked if answer.get(name) != asked[name]]:
+        raise PaymentRefused(f"charge {charge_id!r} is not what was asked for: {', '.join(wrong)}")
+    return Charge(id=charge_id, amount_cents=asked["amount_cents"], currency=asked["currency"])

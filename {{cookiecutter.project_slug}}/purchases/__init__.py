@@ -1,0 +1,1 @@
+"""The catalogue, the orders, and the two tasks that follow a purchase."""

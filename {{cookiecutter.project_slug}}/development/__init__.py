@@ -1,0 +1,1 @@
+"""What a developer's machine and the tests run beside the shop; production has none of it."""

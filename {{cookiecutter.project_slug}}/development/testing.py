@@ -1,0 +1,229 @@
+"""What the tests' fixtures stand on: servers, processes, and the settings pointed at them."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from django.conf import settings
+from django.db import connection
+
+from development.ports import free_port
+from development.reaper import BELONGS_TO
+
+ROOT = Path(__file__).resolve().parent.parent
+READY_SECONDS = 60.0  # a worker is ready within 2; a machine full of parallel tests takes longer
+STOP_SECONDS = 15.0
+
+
+@contextmanager
+def point_at_broker(pytest_settings: Any, name: str, module: str, url: str) -> Iterator[None]:
+    """Let the settings and the Celery app of `module` use the broker at `url` meanwhile."""
+    setattr(pytest_settings, name, url)
+    app = import_module(module).app
+    before = app.conf.broker_url
+    _switch(app, url)
+    try:
+        yield
+    finally:
+        _switch(app, before)
+
+
+def _switch(app: Any, url: str) -> None:
+    app.conf.broker_url = app.conf.broker_read_url = app.conf.broker_write_url = url
+    app.pool.force_close_all()
+    # Celery keeps its pools for life; this is what it does itself after a fork.
+    app._pool = None
+    app.amqp._producer_pool = None
+
+
+def point_at_smtp(pytest_settings: Any, port: int) -> None:
+    """Let the settings, and workers started from now on, deliver to this SMTP server."""
+    pytest_settings.EMAIL_HOST, pytest_settings.EMAIL_PORT = "127.0.0.1", port
+    pytest_settings.EMAIL_HOST_USER = pytest_settings.EMAIL_HOST_PASSWORD = ""
+    pytest_settings.EMAIL_USE_TLS = pytest_settings.EMAIL_USE_SSL = False
+
+
+def point_at_provider(pytest_settings: Any, url: str, api_key: str) -> None:
+    """Let the settings, and workers started from now on, charge at this provider."""
+    pytest_settings.PAYMENTS_URL, pytest_settings.PAYMENTS_API_KEY = url, api_key
+
+
+class SmtpServer:
+    """A real SMTP server in a thread.
+
+    `messages` are the envelopes in order of arrival (`mail_from`, `rcpt_tos`, `content` as bytes);
+    each takes `delay_seconds`, and the next `refuse_next` are answered with 451.
+    """
+
+    def __init__(self) -> None:
+        """Record nothing yet."""
+        self.messages: list[Envelope] = []
+        self.delay_seconds = 0.0
+        self.refuse_next = 0
+        self.port = free_port()
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+
+    @property
+    def url(self) -> str:
+        """What EMAIL_URL would be."""
+        return f"smtp://127.0.0.1:{self.port}"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        """Take one message, as told."""
+        await asyncio.sleep(self.delay_seconds)
+        if self.refuse_next > 0:
+            self.refuse_next -= 1
+            return "451 told to refuse"
+        self.messages.append(envelope)
+        return "250 OK"
+
+    def __enter__(self) -> Self:
+        """Listen."""
+        self._controller.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """End the thread and its connections."""
+        self._controller.stop()
+
+
+class PaymentProvider:
+    """The provider's separate process."""
+
+    def __init__(self, api_key: str, folder: str) -> None:
+        """Choose a port; the process belongs to `folder`."""
+        self.api_key = api_key
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._environment = os.environ | {"PAYMENTS_API_KEY": api_key, BELONGS_TO: folder}
+
+    def control(self, **control: float) -> dict[str, Any]:
+        """Tell the provider how to misbehave, and return all that it was told."""
+        return self._ask("/control", control)
+
+    def charges(self) -> dict[str, Any]:
+        """Return what was charged: {"charges": [...], "attempts": n}."""
+        return self._ask("/charges")
+
+    def __enter__(self) -> Self:
+        """Start the process and wait until it answers."""
+        command = [sys.executable, "-m", "development.payment_provider", "--port", str(self.port)]
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env=self._environment, stdout=subprocess.DEVNULL
+        )
+        wait_for(self._answers, self._process, "the payment provider")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """End the process."""
+        stop(self._process)
+
+    def _answers(self) -> bool:
+        try:
+            return self._ask("/health")["status"] == "ok"
+        except OSError:
+            return False
+
+    def _ask(self, path: str, body: Mapping[str, float] | None = None) -> dict[str, Any]:
+        content = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data=content)
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  our own process
+            result: dict[str, Any] = json.load(answer)
+        return result
+
+
+class WorkerProcesses:
+    """Real `celery worker` processes on the test's own database, brokers, mail server, provider."""
+
+    def __init__(self, logs: Path, folder: str) -> None:
+        """Write the workers' output to `logs`; the processes belong to `folder`."""
+        self._logs = logs
+        self._folder = folder
+        self._stack = ExitStack()
+
+    def start(
+        self, queue: str, *, app: str = "config", env: Mapping[str, str] | None = None
+    ) -> "subprocess.Popen[bytes]":
+        """Start one worker for `queue` and return its process once it takes tasks.
+
+        What the process wrote is in the file `process.log_path`. It is stopped after the test.
+        """
+        log = self._logs / f"{queue}-{free_port()}.log"
+        command = [sys.executable, "-m", "celery", "-A", app, "worker", "-Q", queue, "-c", "1"]
+        command += ["-n", f"{log.stem}@%h", "--without-gossip", "--without-mingle", "-l", "INFO"]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=worker_environment() | {BELONGS_TO: self._folder} | dict(env or {}),
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        process.log_path = log  # type: ignore[attr-defined]
+        self._stack.callback(stop, process)
+        wait_for(lambda: b" ready." in log.read_bytes(), process, f"worker {queue}", log)
+        return process
+
+    def __enter__(self) -> Self:
+        """Start none yet."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Stop all that were started."""
+        self._stack.close()
+
+
+def worker_environment() -> dict[str, str]:
+    """Return the environment of a process that shall see what the test sees now."""
+    return dict(os.environ) | {
+        "DATABASE_URL": _test_database_url(),
+        "BROKER_URL": settings.BROKER_URL,
+        "ANALYTICS_BROKER_URL": settings.ANALYTICS_BROKER_URL,
+        "EMAIL_URL": f"smtp://{settings.EMAIL_HOST}:{settings.EMAIL_PORT}",
+        "PAYMENTS_URL": settings.PAYMENTS_URL,
+        "PAYMENTS_API_KEY": settings.PAYMENTS_API_KEY,
+    }
+
+
+def _test_database_url() -> str:
+    # The tests' database has a name of its own, which only the open connection knows.
+    name = quote(str(connection.settings_dict["NAME"]), safe="")
+    return urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
+
+
+def wait_for(
+    is_ready: Any, process: "subprocess.Popen[bytes]", name: str, log: Path | None = None
+) -> None:
+    """Wait until `is_ready()`; fail, with the log, when the process ends or takes too long."""
+    deadline = time.monotonic() + READY_SECONDS
+    while not is_ready():
+        if process.poll() is not None or time.monotonic() > deadline:
+            stop(process)
+            words = log.read_text(errors="replace") if log else ""
+            raise AssertionError(f"{name} did not become ready:\n{words}")
+        time.sleep(0.02)
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """End a process in order, and kill it where that takes too long."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

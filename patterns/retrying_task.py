@@ -1,29 +1,118 @@
-"""Draft."""
+"""A base Task that retries what may pass, for about a day, and fails at once what cannot pass.
+
+Why: Celery retries nothing by itself, and its `max_retries=3` is burnt out before a provider has
+    restarted. Retrying everything hides bugs: a `KeyError` does not pass by waiting.
+Guarantees: a transient error is retried with exponential backoff and full jitter until about
+    `RETRY_FOR_SECONDS` have passed; then, and for any other error, the task fails with that
+    error. A task whose process is killed runs `max_crashes` times at most (with late
+    acknowledgment and `task_retry_on_worker_lost`). A retry that cannot be published leaves its
+    message with the broker. A task without time limits is refused when it is defined.
+Not for: effects that may not happen twice: a retried body runs again, whole. Pools without
+    processes: they enforce no hard time limit.
+Copy: this file.
+Needs: celery>=5.7.
+Settings: none. Of Celery's own: task_acks_late=True, task_retry_on_worker_lost=True and
+    task_reject_on_worker_lost=False; a broker visibility timeout longer than
+    `longest_absence_seconds()`.
+Wiring: `Celery("app", task_cls="patterns.retrying_task:RetryingTask")`. A subclass adds its
+    libraries' errors to `transient_errors` and `permanent_errors`; an exception may carry
+    `is_permanent: bool`, which is asked first.
+Testing: `RetryingTask().is_transient(error)` tells what an error would do.
+"""
 
 import random
-from typing import Any
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from itertools import accumulate, count
+from typing import Any, NoReturn
+from urllib.error import HTTPError
 
-from celery import Task
+from celery import Celery, Task
+from celery.canvas import Signature
 from celery.exceptions import Ignore, Reject, Retry
+from kombu.exceptions import OperationalError
+
+# Long enough for an outage that begins in the evening and is seen to in the morning.
+RETRY_FOR_SECONDS = 24 * 3600
+BACKOFF_BASE_SECONDS = 2
+# A provider that is back is noticed within half an hour.
+BACKOFF_CAP_SECONDS = 1800
+# Request timeout, too early, too many requests: the 4xx that waiting does cure.
+TRANSIENT_STATUSES = frozenset({408, 425, 429})
+CRASHES = "crashes"
+
+
+def retries_lasting(seconds: float, *, base_seconds: float, cap_seconds: float) -> int:
+    """Return how many retries it takes to wait `seconds` on average (half the ceiling each)."""
+    waits = (min(cap_seconds, base_seconds * 2**n) / 2 for n in count())
+    return next(n for n, waited in enumerate(accumulate(waits), start=1) if waited >= seconds)
 
 
 class PermanentError(Exception):
     """Trying again cannot help: the task fails at once."""
 
+    is_permanent = True
+
 
 class TransientError(Exception):
     """Trying again may help: the task is retried."""
 
+    is_permanent = False
 
-class RetryingTask(Task):
-    """Base of a task that retries what may pass."""
+
+class TaskRefused(ValueError):
+    """A task is defined in a way that could hang or end in silence."""
+
+
+class RetryingTask(Task):  # type: ignore[type-arg]  # generic in the stubs alone
+    """Base of a task that retries what may pass.
+
+    Crash: the task runs again, `max_crashes` times at most in all. Duplicate: a message may be
+    delivered twice, so a body checks what is done already. Rollback: knows no transactions.
+    """
 
     abstract = True
-    max_retries = 100
-    backoff_base_seconds = 2
-    backoff_cap_seconds = 1800
+    backoff_base_seconds: float = BACKOFF_BASE_SECONDS
+    backoff_cap_seconds: float = BACKOFF_CAP_SECONDS
+    max_retries = retries_lasting(
+        RETRY_FOR_SECONDS, base_seconds=BACKOFF_BASE_SECONDS, cap_seconds=BACKOFF_CAP_SECONDS
+    )
+    # A killed process may have been somebody's mistake once; thrice it is the task's own doing.
+    max_crashes = 3
+    # After a crash alone (a retry backs off): time for what ate the memory to be gone.
+    default_retry_delay = 10
+    # Soft: an exception in the body, which may tidy up. It is permanent, for what took too long
+    # once would hold its queue as long again. Hard: the process is killed, half a minute later.
     soft_time_limit = 300
     time_limit = 330
+
+    # Asked in this order, after `is_permanent` and an HTTP status; whatever is in neither is a bug
+    # or bad data, and fails at once. OSError holds the network's errors and timeouts.
+    permanent_errors: tuple[type[BaseException], ...] = (
+        ValueError,
+        FileNotFoundError,
+        FileExistsError,
+        IsADirectoryError,
+        NotADirectoryError,
+        PermissionError,
+    )
+    transient_errors: tuple[type[BaseException], ...] = (OSError, EOFError, OperationalError)
+
+    @classmethod
+    def on_bound(cls, app: Celery) -> None:
+        """Raise `TaskRefused` where a task has no time limits, or asks for results with no backend."""
+        if not (cls.soft_time_limit and cls.time_limit and cls.soft_time_limit < cls.time_limit):
+            raise TaskRefused(
+                f"Task {cls.name} has soft_time_limit={cls.soft_time_limit} and"
+                f" time_limit={cls.time_limit} (seconds). Set both, the soft one below the hard one."
+            )
+        if cls.name.startswith("celery."):  # Celery's own chords, which need a backend to be used
+            return
+        if not cls.ignore_result and not app.conf.result_backend:
+            raise TaskRefused(
+                f"Task {cls.name} asks for its result, and there is no result backend."
+                " Set result_backend, or remove ignore_result=False."
+            )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the body; retry a transient error."""
@@ -33,18 +122,98 @@ class RetryingTask(Task):
             return self.run(*args, **kwargs)
         except (Retry, Ignore, Reject):
             raise
+        except MemoryError as error:
+            # Celery would stop the whole worker, hand the task to the next one, and so on.
+            raise PermanentError(f"The task ran out of memory: {error}") from error
+        except SystemExit as stop:
+            _end_unless_signalled(stop)
         except Exception as error:
             if not self.is_transient(error):
                 raise
-            raise self.retry(exc=error, countdown=self.backoff_seconds()) from error
+            raise self.retry(exc=error, countdown=self.wait_seconds(error)) from error
 
     def is_transient(self, error: BaseException) -> bool:
         """Tell whether trying again may help."""
-        return isinstance(error, (TransientError, OSError)) and not isinstance(
-            error, PermanentError
+        is_permanent = getattr(error, "is_permanent", None)
+        if isinstance(is_permanent, bool):
+            return not is_permanent
+        status = _http_status(error)
+        if status is not None:
+            return status >= 500 or status in TRANSIENT_STATUSES
+        return isinstance(error, self.transient_errors) and not isinstance(
+            error, self.permanent_errors
         )
 
-    def backoff_seconds(self) -> float:
-        """Return the wait before the next attempt: exponential, full jitter."""
-        ceiling = min(self.backoff_cap_seconds, self.backoff_base_seconds * 2**self.request.retries)
-        return random.uniform(0, ceiling)
+    def wait_seconds(self, error: BaseException | None = None) -> float:
+        """Return the wait before the next attempt: full jitter, or longer if the far side asks."""
+        # 2**40 seconds are beyond any cap; an unbounded power would overflow a float.
+        ceiling = self.backoff_base_seconds * 2 ** min(self.request.retries, 40)
+        # Not a secret: it only keeps many tasks from coming back at the same moment.
+        wait = random.uniform(0, min(self.backoff_cap_seconds, ceiling))  # noqa: S311
+        return min(self.backoff_cap_seconds, max(wait, _retry_after_seconds(error)))
+
+    @classmethod
+    def longest_absence_seconds(cls) -> float:
+        """Return how long a message may stay unacknowledged: the longest wait and one run."""
+        return cls.backoff_cap_seconds + (cls.time_limit or 0)
+
+    def retry(self, *args: Any, **kwargs: Any) -> Any:
+        """As Celery's, with our backoff where no countdown is named, and never losing the task.
+
+        Crash, or a broker that is away: Celery would drop the message; here it stays
+        unacknowledged, and the broker hands it out again after its visibility timeout.
+        """
+        if kwargs.get("countdown") is None and kwargs.get("eta") is None:
+            kwargs["countdown"] = self.wait_seconds(kwargs.get("exc"))
+        try:
+            return super().retry(*args, **kwargs)
+        except Reject as refused:
+            if not isinstance(refused.reason, (OperationalError, OSError)):
+                raise
+            raise Reject(refused.reason, requeue=True) from refused
+
+    def signature_from_request(self, request: Any = None, *args: Any, **kwargs: Any) -> Signature:
+        """As Celery's; counts a crash in the message, and refuses the one too many.
+
+        Outside a body (`called_directly`) Celery asks for this only after a process was lost.
+        """
+        signature: Signature = super().signature_from_request(request, *args, **kwargs)
+        if request is not None and self.request.called_directly:
+            headers = dict(request.headers or {})
+            headers[CRASHES] = headers.get(CRASHES, 0) + 1
+            if headers[CRASHES] >= self.max_crashes:
+                raise PermanentError(f"It has crashed {headers[CRASHES]} processes.")
+            signature.options["headers"] = headers
+        return signature
+
+
+def _http_status(error: BaseException) -> int | None:
+    """Return the status of the answer that an error carries: httpx, requests, urllib."""
+    if isinstance(error, HTTPError):
+        return error.code
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    return status if isinstance(status, int) else None
+
+
+def _retry_after_seconds(error: BaseException | None) -> float:
+    """Return what the answer's Retry-After asks for, in seconds; 0 where it asks nothing."""
+    answer = error if isinstance(error, HTTPError) else getattr(error, "response", None)
+    value = str((getattr(answer, "headers", None) or {}).get("Retry-After", "")).strip()
+    if value.isdecimal():
+        return float(value)
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return 0
+    return (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+
+
+def _end_unless_signalled(stop: SystemExit) -> NoReturn:
+    """Turn a body's `sys.exit()` into a failure; let the pool's own end of the process pass.
+
+    Unanswered, SystemExit ends the process, and the task is run again as if it had crashed. The
+    pool ends its processes with a negative code.
+    """
+    if isinstance(stop.code, int) and stop.code < 0:
+        raise stop
+    raise PermanentError(f"The task called sys.exit({stop.code!r}).") from stop

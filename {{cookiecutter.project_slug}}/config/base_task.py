@@ -1,18 +1,25 @@
 """The one place where the base of every task of the shop is chosen."""
 
-from functools import partial
+import logging
 from typing import Any
 from uuid import uuid4
 
 import httpx
+from celery import Celery
 from celery.result import AsyncResult
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
+from kombu.utils.json import dumps, loads
 
+from config.queues import SHOP
 from patterns.retrying_task import RetryingTask
+
+logger = logging.getLogger(__name__)
+# What a group lends to its members: given back to the pool long before the commit.
+LENT = {"producer", "publisher", "connection"}
 
 
 class ShopTask(RetryingTask):
-    """A retrying task whose `delay()` waits for the caller's transaction to commit.
+    """A retrying task on a declared queue, published when the caller's transaction has committed.
 
     Crash: a process that dies between the commit and the publication loses the task.
     Duplicate: the broker may deliver twice; every body checks what is done already.
@@ -20,21 +27,55 @@ class ShopTask(RetryingTask):
     """
 
     abstract = True
+    # The database's: connection lost, deadlock, serialization failure, lock timeout.
+    transient_errors = (
+        *RetryingTask.transient_errors,
+        OperationalError,
+        InterfaceError,
+        httpx.TransportError,
+    )
+    # A wrong URL is no outage.
+    permanent_errors = (*RetryingTask.permanent_errors, httpx.UnsupportedProtocol)
 
-    def is_transient(self, error: BaseException) -> bool:
-        """Tell whether trying again may help: an answer of 408, 429 or 5xx, or no answer at all."""
-        if isinstance(error, httpx.HTTPStatusError):
-            return error.response.status_code in {408, 429} or error.response.is_server_error
-        return isinstance(error, httpx.TransportError) or super().is_transient(error)
+    @classmethod
+    def on_bound(cls, app: Celery) -> None:
+        """Raise `QueueNotDeclared` where the task names no queue or an unknown one."""
+        super().on_bound(app)
+        SHOP.require_of(cls)
 
     def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> AsyncResult[Any]:
-        """Publish after the commit of the open transaction, at once where there is none.
+        """Publish after the commit of the open transaction; at once where there is none.
 
-        A retry is published at once: its own transaction is about to roll back.
+        A wrong queue, wrong arguments and arguments that are not JSON raise here, not after the
+        commit. A retry is published at once: its own transaction is about to roll back.
+
+        Raises `kombu.exceptions.OperationalError` where the broker is away and no transaction is
+        open. In a transaction nothing is raised: what is done is done, so the loss is logged.
         """
-        options["task_id"] = options.get("task_id") or str(uuid4())
-        publish = partial(super().apply_async, args, kwargs, **options)
+        queue = options.get("queue")
+        if isinstance(queue, str):
+            SHOP.require(queue, asked_by=f"{self.name}.apply_async()")
         if options.get("retries") or not transaction.get_connection().in_atomic_block:
-            return publish()
-        transaction.on_commit(publish, robust=True)
-        return self.AsyncResult(options["task_id"])
+            return super().apply_async(args, kwargs, **options)
+        return self._publish_on_commit(args, kwargs, options)
+
+    def _publish_on_commit(self, args: Any, kwargs: Any, options: Any) -> AsyncResult[Any]:
+        task_id = options.setdefault("task_id", str(uuid4()))
+        # The caller may close or change these before the commit.
+        options = {name: options[name] for name in options if name not in LENT}
+        args, kwargs = loads(dumps([list(args or ()), dict(kwargs or {})]))
+        if self.typing:
+            self.__header__(*args, **kwargs)
+
+        def publish() -> None:
+            try:
+                super(ShopTask, self).apply_async(args, kwargs, **options)
+            except Exception:
+                logger.exception(
+                    "Task %s[%s] is lost: its transaction has committed, and no broker took it.",
+                    self.name,
+                    task_id,
+                )
+
+        transaction.on_commit(publish)
+        return self.AsyncResult(task_id)

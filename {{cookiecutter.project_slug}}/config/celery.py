@@ -1,15 +1,48 @@
-"""The shop's Celery app."""
+"""The shop's Celery app, and what its workers do before they begin."""
 
+import logging.config
 import os
-from pathlib import Path
+from typing import Any
 
-from celery import Celery
-
+# On SIGTERM a worker stops taking tasks, gives the running ones worker_soft_shutdown_timeout, and
+# hands back the rest. Celery's own way is to wait for them until somebody kills it, and then their
+# messages are away for the visibility timeout. Read when billiard is imported, hence up here.
+os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-# A Flower started without --conf would be open to everybody.
-os.environ.setdefault("FLOWER_CONF", str(Path(__file__).with_name("flower.py")))
+
+from celery import Celery, signals  # noqa: E402
+from django.conf import settings  # noqa: E402
+
+from config.queues import SHOP  # noqa: E402
+from patterns.queues import QueueNotDeclared  # noqa: E402
 
 # Both names are read when first needed, so that Django's settings are not read in a circle.
 app = Celery("shop", task_cls="config.base_task:ShopTask")
 app.config_from_object("config.celery_settings")
 app.autodiscover_tasks()
+
+
+@signals.setup_logging.connect
+def log_as_django_does(**_: Any) -> None:
+    """Keep LOGGING of Django's settings: Celery would put its own in its place."""
+    logging.config.dictConfig(settings.LOGGING)
+
+
+@signals.celeryd_init.connect
+def refuse_undeclared_queues(instance: Any, options: dict[str, Any], **_: Any) -> None:
+    """End a worker that is told to take from a queue that nobody declared."""
+    if instance.app is not app:
+        return
+    for name in options.get("queues") or ():
+        try:
+            SHOP.require(name, asked_by="celery worker -Q")
+        except QueueNotDeclared as error:
+            raise SystemExit(str(error)) from error
+
+
+@signals.worker_init.connect
+def wait_for_servers(sender: Any, **_: Any) -> None:
+    """Wait for the database, its migrations and the worker's own broker."""
+    from config.readiness import wait_until_ready
+
+    wait_until_ready(broker_url=sender.app.conf.broker_url)

@@ -52,5 +52,7 @@ worker_prefetch_multiplier = 1
 task_send_sent_event = True
 worker_send_task_events = True
 
-beat_scheduler = "django_celery_beat.schedulers:DatabaseScheduler"
+beat_scheduler = "config.beat:ShopScheduler"
+# Removed and left in the database, an entry would run on: the scheduler takes care of that.
+beat_schedule: dict[str, dict[str, Any]] = {}
 timezone = "UTC"

@@ -1,0 +1,56 @@
+"""Beat's scheduler: django-celery-beat's, made patient and tidy."""
+
+import logging
+from typing import Any
+
+from django.db import InterfaceError, OperationalError, connections
+from django_celery_beat.models import PeriodicTask, PeriodicTasks
+from django_celery_beat.schedulers import DatabaseScheduler
+
+from config.readiness import wait_until_ready
+
+logger = logging.getLogger(__name__)
+
+# What marks a row as ours; rows made in the admin are somebody's own and are left alone.
+FROM_CODE = "From beat_schedule in config/celery_settings.py: change it there."
+# How soon beat looks again after the database was away.
+PAUSE_SECONDS = 5.0
+
+
+class ShopScheduler(DatabaseScheduler):
+    """A DatabaseScheduler that waits for database and migrations, and outlives an outage.
+
+    An entry removed from the code is removed from the database; left there, it would run for ever.
+    Duplicate: two beats send everything twice; run one.
+    """
+
+    def setup_schedule(self) -> None:
+        """Wait until the tables are there, then bring them up to the code's entries."""
+        wait_until_ready(broker=False)
+        self.remove_forgotten()
+        super().setup_schedule()
+
+    def remove_forgotten(self) -> None:
+        """Delete the rows that came from the code and are no longer in it."""
+        forgotten = PeriodicTask.objects.filter(description=FROM_CODE).exclude(
+            name__in=self.app.conf.beat_schedule
+        )
+        for name in forgotten.values_list("name", flat=True):
+            logger.info("Beat entry %r is no longer in the code: removed.", name)
+        if forgotten.delete()[0]:
+            PeriodicTasks.update_changed()
+
+    def update_from_dict(self, mapping: dict[str, dict[str, Any]]) -> None:
+        """Write the code's entries, marked as such."""
+        super().update_from_dict(
+            {name: {**entry, "description": FROM_CODE} for name, entry in mapping.items()}
+        )
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Send what is due; return the seconds until the next look."""
+        try:
+            return float(super().tick(*args, **kwargs))
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("The database is away, nothing is sent: %s", error)
+            connections.close_all()
+            return PAUSE_SECONDS

@@ -1,0 +1,114 @@
+"""System checks of what would otherwise go wrong in silence. Run by every `manage.py` command."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from celery.app.defaults import NAMESPACES, flatten
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+from config import celery_settings
+from config.celery import app
+from config.processes import PROCESSES
+from config.queues import ANALYTICS, SHOP
+
+Apps = Sequence[AppConfig] | None
+
+
+@register
+def check_tasks(app_configs: Apps, **_: Any) -> list[CheckMessage]:
+    """`shop.E001`: a task names no declared queue, or has no time limits. `shop.E005`: see below."""
+    try:
+        app.autodiscover_tasks(force=True)
+        tasks = list(app.tasks.values())
+        for task in tasks:
+            SHOP.require_of(task)
+    except ValueError as error:
+        return [Error(str(error), hint="Queues are declared in config/queues.py.", id="shop.E001")]
+    return [error for task in tasks for error in check_absence(task)]
+
+
+def check_absence(task: Any) -> list[CheckMessage]:
+    """`shop.E005`: the broker hands out a task again while its retry still waits or runs."""
+    timeout = celery_settings.VISIBILITY_TIMEOUT_SECONDS
+    if task.longest_absence_seconds() < timeout:
+        return []
+    return [
+        Error(
+            f"Task {task.name} may be away for {task.longest_absence_seconds():.0f} s, and the"
+            f" broker hands it out again after {timeout} s: it would run twice at once.",
+            hint="Raise VISIBILITY_TIMEOUT_SECONDS in config/celery_settings.py, or lower the"
+            " task's backoff_cap_seconds or time_limit.",
+            id="shop.E005",
+        )
+    ]
+
+
+@register
+def check_processes(app_configs: Apps, **_: Any) -> list[CheckMessage]:
+    """`shop.E002`, `shop.E003`: a queue without a worker, or a Procfile that is out of date."""
+    unserved = [q for q in (*SHOP, *ANALYTICS) if PROCESSES.get(q.process) != q.command]
+    found: list[CheckMessage] = [
+        Error(
+            f"Queue {queue.name!r} has no worker in config/processes.py.",
+            hint=f"Add the process {queue.process}: {queue.command}",
+            id="shop.E002",
+        )
+        for queue in unserved
+    ]
+    procfile = settings.BASE_DIR / "Procfile"
+    if procfile.exists() and read_procfile(procfile.read_text(encoding="utf-8")) != PROCESSES:
+        found.append(
+            Error(
+                "The Procfile is not what config/processes.py says.",
+                hint="Run `python manage.py procfile > Procfile`.",
+                id="shop.E003",
+            )
+        )
+    return found
+
+
+@register
+def check_brokers(app_configs: Apps, **_: Any) -> list[CheckMessage]:
+    """`shop.E004`: the shop and analytics share a broker."""
+    if broker_address(settings.BROKER_URL) != broker_address(settings.ANALYTICS_BROKER_URL):
+        return []
+    return [
+        Error(
+            "BROKER_URL and ANALYTICS_BROKER_URL are the same broker.",
+            hint="Give analytics a server of its own: events in a flood would stop the shop.",
+            id="shop.E004",
+        )
+    ]
+
+
+@register
+def check_setting_names(app_configs: Apps, **_: Any) -> list[CheckMessage]:
+    """`shop.E006`: a name in config/celery_settings.py that Celery does not know, and ignores."""
+    known = {name for name, _option in flatten(NAMESPACES)}
+    ours = {name for name in vars(celery_settings) if re.fullmatch(r"[a-z][a-z0-9_]*", name)}
+    return [
+        Error(
+            f"config/celery_settings.py sets {name!r}, which Celery does not know and ignores.",
+            hint="Correct the name; what is no setting of Celery's is written in CAPITALS.",
+            id="shop.E006",
+        )
+        for name in sorted(ours - known - {"annotations", "settings"})
+    ]
+
+
+def broker_address(url: str) -> tuple[str, int, str]:
+    """Return host, port and database of a broker, as one spelling."""
+    parts = urlsplit(url)
+    host = {"localhost": "127.0.0.1", "::1": "127.0.0.1"}.get(parts.hostname or "", parts.hostname)
+    port = parts.port or {"redis": 6379, "rediss": 6379, "valkey": 6379}.get(parts.scheme, 5672)
+    return host or "127.0.0.1", port, parts.path.strip("/") or "0"
+
+
+def read_procfile(text: str) -> dict[str, str]:
+    """Return a Procfile's processes; empty lines and comments are left out."""
+    lines = (line for line in text.splitlines() if line.strip() and not line.startswith("#"))
+    return {name.strip(): command.strip() for name, _, command in (x.partition(":") for x in lines)}

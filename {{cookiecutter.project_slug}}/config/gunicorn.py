@@ -1,0 +1,28 @@
+"""How the web server runs: `gunicorn --config config/gunicorn.py config.wsgi`."""
+
+import os
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+# Loopback, since a proxy in front ends TLS; in a container set HOST=0.0.0.0.
+bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+# Two processes survive the crash of one; threads, since a request mostly waits for the database.
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+threads = 4
+# Seconds. No request waits for mail, provider or broker, so a slow one is stuck.
+timeout = 30
+# Seconds for requests under way at a stop; below honcho's 5, after which it kills.
+graceful_timeout = 4
+# The heartbeat file in memory: on a busy disk the server would take itself for dead.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108  its own files
+
+
+def on_starting(server: Any) -> None:
+    """Wait for the database and its migrations; the web needs no broker."""
+    django.setup()
+    from config.readiness import wait_until_ready
+
+    wait_until_ready()

@@ -1,0 +1,16 @@
+"""Every process of the project; the Procfile is written from this: `manage.py procfile`."""
+
+from config.queues import ANALYTICS, SHOP
+
+PROCESSES = {
+    "web": "gunicorn --config config/gunicorn.py config.wsgi",
+    **SHOP.processes(),
+    **ANALYTICS.processes(),
+    "beat": "celery -A config beat",
+    "flower": "celery -A config flower --conf=config/flower.py",
+}
+
+
+def procfile() -> str:
+    """Return the text of the Procfile."""
+    return "".join(f"{name}: {command}\n" for name, command in PROCESSES.items())

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
-from cookiecutter.exceptions import FailedHookException  # type: ignore[import-untyped]  # has none
+from cookiecutter.exceptions import FailedHookException  # type: ignore[import-untyped]  # ships no types
 from slugify import slugify
 
 # A heading, a page title and a mail's sender are read at a glance: longer ones are mistakes.

@@ -32,7 +32,12 @@ class PatternSource(Extension):
         environment.globals["pattern"] = pattern_source
         environment.filters.update(answer_filters())
 
-    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+    def preprocess(
+        self,
+        source: str,
+        name: str | None,
+        filename: str | None = None,  # noqa: ARG002  Jinja passes it; `name` says all that is asked
+    ) -> str:
         """Check all answers where the folder is named; keep an answer from being rendered.
 
         Cookiecutter renders what it is given by option, configuration or cruft: `{{ 7*7 }}` in a

@@ -1,0 +1,55 @@
+"""The analysts' own Celery app: its own broker, queue, worker and tasks, none of the shop's."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.app.registry import TaskRegistry
+
+from config import queues
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from django.conf import settings
+
+
+class OwnTasks(TaskRegistry):
+    """Holds the tasks written in this package, and Celery's own.
+
+    Celery offers a task made with `shared_task` or `app.task` to every app of the process. A shop's
+    task accepted here would run from the analysts' broker, past the shop's base task and queues.
+    """
+
+    def __setitem__(self, name: str, task: Any) -> None:
+        """Register a task, or leave a stranger out."""
+        if task.__module__.partition(".")[0] in {__package__, "celery"}:
+            super().__setitem__(name, task)
+
+
+app = Celery(
+    "analytics",
+    broker=settings.ANALYTICS_BROKER_URL,
+    tasks=OwnTasks(),  # type: ignore[arg-type]  # Celery takes an instance too
+    # Celery's plain Task: an event may be lost, so nothing is retried for a day.
+    task_cls="celery.app.task:Task",
+    # `current_app` stays the shop's, whichever of the two is imported last.
+    set_as_current=False,
+)
+app.conf.update(
+    queues.ANALYTICS.celery_settings(default="analytics"),
+    # Not imported by this file: the worker imports it once Django is set up, which models need.
+    imports=["analytics.counting"],
+    task_ignore_result=True,
+    task_serializer="json",
+    accept_content=["json"],
+    # Counting takes milliseconds; these end a task that waits for a lock or a frozen database.
+    task_soft_time_limit=20,
+    task_time_limit=30,
+    # The worker's: longer than the second that kombu lets Redis wait for a message, short enough
+    # that it notices a frozen broker. The shop's side has shorter ones, in forwarding.py.
+    broker_transport_options={"socket_connect_timeout": 5, "socket_timeout": 5},
+    broker_connection_retry_on_startup=True,
+    # Try to connect for ever: a worker that gave up would have to be started by hand.
+    broker_connection_max_retries=None,
+    timezone="UTC",
+)

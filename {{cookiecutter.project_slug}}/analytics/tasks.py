@@ -1,0 +1,23 @@
+"""The shop's one task for analytics: it carries an event over to the other broker."""
+
+from analytics.forwarding import publish
+from config.celery import app
+
+
+@app.task(
+    name="analytics.forward_event",
+    queue="default",
+    # Not into the analytics app, which may live in this process too.
+    shared=False,
+    # An event may be lost: it is not worth a second attempt while a customer's tasks wait.
+    max_retries=0,
+    # Twice the 2 s that publishing may take at worst; a worker that is stopped meanwhile loses one.
+    soft_time_limit=4,
+    time_limit=6,
+)
+def forward_event(name: str, day: str) -> None:
+    """Publish one event, or drop it where the analytics broker does not take it at once.
+
+    Duplicate: counted twice; the counts show trends, not accounts. Crash: lost or counted.
+    """
+    publish(name, day)

@@ -88,16 +88,18 @@ def mark_escaped(mark: str) -> str:
 def check_text(question: str, answer: object) -> None:
     """Refuse what is no line of readable text of a sensible length."""
     if not isinstance(answer, str):
-        raise refusal(question, f"must be text, not {answer!r}")
+        raise AnswerRefused(question, f"must be text, not {type(answer).__name__}")
     if not answer.strip():
-        raise refusal(question, "must not be empty")
+        raise AnswerRefused(question, "must not be empty")
     if len(answer) > LONGEST[question]:
-        raise refusal(question, f"has {len(answer)} characters, at most {LONGEST[question]} fit")
+        raise AnswerRefused(
+            question, f"has {len(answer)} characters, at most {LONGEST[question]} fit"
+        )
     if answer != answer.strip():
-        raise refusal(question, f"begins or ends with a space: {answer!r}")
+        raise AnswerRefused(question, f"begins or ends with a space: {answer!r}")
     for letter in answer:
         if unicodedata.category(letter) in {"Cc", "Cs"} or INVISIBLE.match(letter):
-            raise refusal(question, f"holds a character that cannot be shown: {letter!r}")
+            raise AnswerRefused(question, f"holds a character that cannot be shown: {letter!r}")
 
 
 def check_address(address: str) -> None:
@@ -108,7 +110,7 @@ def check_address(address: str) -> None:
     except UnicodeError:
         ascii_domain = ""
     if not LOCAL_PART.fullmatch(local) or not DOMAIN.fullmatch(ascii_domain):
-        raise refusal(
+        raise AnswerRefused(
             "contact_email", f"must be one address such as hello@example.com, not {address!r}"
         )
 
@@ -116,12 +118,12 @@ def check_address(address: str) -> None:
 def check_slug(slug: str) -> None:
     """Refuse what cannot name a folder and a package, or already names another one."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", slug):
-        raise refusal(
+        raise AnswerRefused(
             "project_slug",
             f"must be small letters, digits and single underscores, such as my_shop, not {slug!r}",
         )
     if is_taken(slug):
-        raise refusal(
+        raise AnswerRefused(
             "project_slug",
             f"must not be {slug!r}, which Python, a dependency or a part of the project is called:"
             f" answer {slug}_shop, say",
@@ -147,6 +149,14 @@ def dependencies() -> set[str]:
     return {re.sub(r"[-_.]+", "_", name).lower() for name in names}
 
 
-def refusal(question: str, reason: str) -> FailedHookException:
-    """Return the error that ends cookiecutter with one line and nothing made."""
-    return FailedHookException(f"{question} {reason}")
+class AnswerRefused(FailedHookException, SystemExit):  # type: ignore[misc]  # untyped base
+    """An answer cannot be used: cookiecutter and cruft end with its one line, nothing made.
+
+    Cookiecutter's command prints a FailedHookException as a line; cruft's prints a traceback of
+    everything but a SystemExit, which Python itself prints as a line.
+    """
+
+    def __init__(self, question: str, reason: str) -> None:
+        """Name the question and what is wrong with its answer."""
+        super().__init__(f"{question} {reason}")
+        self.code = str(self)

@@ -1,4 +1,4 @@
-"""What tests of the whole kit share: the template as git would publish it, and commands run alone."""
+"""What tests of the whole kit share: the template as published, and commands run alone."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ def own_template(tmp_path: Path, template: Path) -> Path:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Return a function that runs a Python module's or git's command line, with a home of its own."""
+    """Return a function that runs a Python module or git as a command, with a home of its own."""
     home = tmp_path / "home"
     home.mkdir()
     environment = {

@@ -1,4 +1,4 @@
-"""What is generated: the same each time, readable by its tools, without Jinja, secrets or network."""
+"""What is generated: the same each time, readable by its tools, made without a network."""
 
 import filecmp
 import tomllib
@@ -15,7 +15,7 @@ OFFLINE = """
 import os, sys
 CONTACTS = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}
 def refuse(event, arguments):
-    if event in CONTACTS or event.startswith(("subprocess.", "os.exec", "os.posix_spawn", "os.fork")):
+    if event in CONTACTS or event.startswith(("subprocess", "os.exec", "os.posix_sp", "os.fork")):
         os.write(2, f"generation used {event} {arguments}".encode())
         os._exit(3)
 sys.addaudithook(refuse)

@@ -1,1 +1,0 @@
-{{ pattern("flower_auth.py") }}

@@ -46,13 +46,15 @@ def parse_mailbox(text: str) -> Mailbox:
 def canonical_address(address: str) -> str:
     """Return the one spelling of an address: its domain in lower-case ASCII (`xn--...`).
 
-    The part before the @ keeps its case, for its own server alone may interpret it. What is no
-    address comes back as it is.
+    The part before the @ keeps its case, for its own server alone may interpret it. Invisible
+    characters go, and full-width ones become plain. What is no address stays one that
+    fails validation.
     """
-    local, at, domain = unicodedata.normalize("NFKC", address.strip()).rpartition("@")
+    visible = "".join(char for char in address.strip() if unicodedata.category(char) != "Cf")
+    local, at, domain = unicodedata.normalize("NFKC", visible).rpartition("@")
     try:
         return local + at + idna.encode(domain, uts46=True).decode("ascii").lower()
-    except idna.IDNAError:
+    except UnicodeError:
         return local + at + domain.lower()
 
 
@@ -106,24 +108,25 @@ def _unquoted(name: str) -> str:
 
 
 def _validated(address: str) -> str:
-    if "@" not in address:
+    local, at, domain = canonical_address(address).rpartition("@")
+    if not at:
         raise ValidationError(f"The part with the @ is missing. {_HINT}")
-    local, _, domain = address.rpartition("@")
     if not local or not domain:
         raise ValidationError(f"Something is missing beside the @. {_HINT}")
-    address = canonical_address(address)
-    if len(address) > MAX_ADDRESS_LENGTH or len(address.rpartition("@")[0]) > MAX_LOCAL_LENGTH:
+    if len(local) > MAX_LOCAL_LENGTH or len(local + at + domain) > MAX_ADDRESS_LENGTH:
         raise ValidationError("This address is longer than mail servers accept.")
-    if not address.isascii():
+    if not local.isascii():
         raise ValidationError("Before the @, use unaccented letters, digits and signs only.")
     if domain.startswith("["):
         raise ValidationError(f"Give the name of a domain, not its number. {_HINT}")
-    _validate_syntax_of(address)
-    return address
+    _validate_syntax_of(local + at + domain)
+    return local + at + domain
 
 
 def _validate_syntax_of(address: str) -> None:
     try:
+        if not address.isascii():  # a domain that no registry would have
+            raise ValidationError("")
         _validate_syntax(address)
     except ValidationError:
         raise ValidationError(f"This is not a mail address. {_HINT}") from None

@@ -1,7 +1,9 @@
 """What is generated: the same each time, readable by its tools, made without a network."""
 
 import filecmp
+import json
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -50,15 +52,18 @@ def test_no_hook_runs_at_generation(template: Path) -> None:
 
 def test_the_template_has_jinja_only_where_answers_go(template: Path) -> None:
     source = template / "{{cookiecutter.project_slug}}"
+    copied = json.loads((template / "cookiecutter.json").read_text())["_copy_without_render"]
     with_jinja = {
         name
         for name, content in contents(source).items()
-        if not name.startswith(("patterns/", "templates/", "static/"))
+        if not name.startswith("patterns/")
+        and not any(fnmatch(part, path) for part in with_parents(name) for path in copied)
         and any(mark.encode() in content for mark in JINJA)
     }
-    assert with_jinja == WITH_ANSWERS, (
-        "only these hold answers; elsewhere a double brace is rendered: write it in another way"
+    assert with_jinja - WITH_ANSWERS == set(), (
+        "cookiecutter would render these: name them, or their folder, in _copy_without_render"
     )
+    assert with_jinja == WITH_ANSWERS
 
 
 def test_every_other_file_is_copied_as_it_is(make: Any, template: Path) -> None:
@@ -128,6 +133,11 @@ def test_a_tool_s_cache_in_the_template_does_not_stop_generation(
     run("cookiecutter", "--no-input", "--output-dir", output, own_template)
 
     assert (output / "all_clear_shop/manage.py").is_file()
+
+
+def with_parents(name: str) -> list[str]:
+    """Return the path and the paths of the folders that it is in."""
+    return [name, *(path.as_posix() for path in Path(name).parents)]
 
 
 def contents(folder: Path) -> dict[str, bytes]:

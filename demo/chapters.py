@@ -136,9 +136,8 @@ def first_mail(staff: Visitor, address: str) -> dict[str, Any]:
 
 def buy(customer: Visitor) -> str:
     """Buy the first product of the catalogue; return the path of the order's page."""
-    page = customer.get("/").text
-    target = page.split('action="/buy/', 1)[1].split('"', 1)[0]
-    answer = customer.submit("/", to=f"/buy/{target}")
+    product = customer.get("/").text.split('action="/buy/', 1)[1].split('"', 1)[0]
+    answer = customer.submit(f"/buy/{product}", to=f"/buy/{product}")
     claim("/orders/" in answer.url.path, f"the purchase led to {answer.url}")
     return answer.url.path
 
@@ -149,10 +148,12 @@ def watch_until_done(customer: Visitor, order: str) -> list[str]:
 
     def all_done() -> bool:
         status = customer.get(f"{order}status.json").json()
-        seen.extend(step for step in STEPS if status[step] and step not in seen)
-        return len(seen) == len(STEPS)
+        done = [step["name"] for step in status["steps"] if step["state"] == "done"]
+        seen.extend(step for step in done if step not in seen)
+        return bool(status["is_settled"])
 
     wait_for(f"every step of {order}", all_done)
+    claim(sorted(seen) == sorted(STEPS), f"{order} ended with {seen} alone")
     return seen
 
 

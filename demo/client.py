@@ -46,14 +46,13 @@ class Visitor:
         """Open a page; an error page is an error."""
         return self.http.get(path).raise_for_status()
 
-    def submit(self, page: str, to: str | None = None, **fields: str) -> httpx.Response:
+    def submit(self, page: str, to: str = "", **fields: str) -> httpx.Response:
         """Fill in the form of a page and send it; `seconds` is what its answer took.
 
+        `to` is the form's own action, left out where it posts to its page.
         The answer is the page that the shop redirects to, or the form again, with its errors.
         """
-        text = self.get(page).text
-        hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', text))
-        data = {name: unescape(value) for name, value in hidden.items()} | fields
+        data = hidden_fields(self.get(page).text, to) | fields
         url = self.http.base_url.join(to or page)
         started = time.monotonic()
         answer = self.http.post(
@@ -67,7 +66,7 @@ class Visitor:
     def sign_up(self, name: str, email: str) -> None:
         """Become a customer; raise where the shop does not take the form."""
         password = "correct horse battery staple"  # noqa: S105  a customer of the demo
-        answer = self.submit("/accounts/signup/", name=name, email=email, **both(password))
+        answer = self.submit("/accounts/signup/", name=name, email=email, password=password)
         claim("/accounts/signup/" not in str(answer.url), f"signup of {email} was refused")
 
     def log_in(self, email: str, password: str) -> None:
@@ -101,9 +100,14 @@ def claim(holds: bool, otherwise: str) -> None:
         raise ClaimFailed(otherwise)
 
 
-def both(password: str) -> dict[str, str]:
-    """Return a new password as a form asks for it: twice."""
-    return {"password1": password, "password2": password}
+def hidden_fields(page: str, action: str) -> dict[str, str]:
+    """Return the hidden fields of the form of a page that is sent to `action`."""
+    for attributes, inside in re.findall(r"<form([^>]*)>(.*?)</form>", page, flags=re.DOTALL):
+        found = re.search(r'action="([^"]*)"', attributes)
+        if (found.group(1) if found else "") == action:
+            pairs = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', inside)
+            return {name: unescape(value) for name, value in pairs}
+    raise ClaimFailed(f"the page has no form for {action or 'itself'}")
 
 
 def control(address: str, settings: dict[str, float]) -> None:

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import redis
-from dotenv import dotenv_values
 
 from demo.shop import Shop
 
@@ -24,10 +23,9 @@ class Brokers:
 
 def brokers(shop: Shop) -> Brokers:
     """Connect to the brokers whose addresses the running shop wrote down."""
-    addresses = dotenv_values(shop.folder / "var" / "servers.env")
     return Brokers(
-        redis.Redis.from_url(str(addresses["BROKER_URL"])),
-        redis.Redis.from_url(str(addresses["ANALYTICS_BROKER_URL"])),
+        redis.Redis.from_url(str(shop.servers["BROKER_URL"])),
+        redis.Redis.from_url(str(shop.servers["ANALYTICS_BROKER_URL"])),
     )
 
 

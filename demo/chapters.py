@@ -163,7 +163,7 @@ def charges_of(staff: Visitor, order: str) -> int:
     return sum(charge["reference"] == reference for charge in staff.charges()["charges"])
 
 
-def tasks_in_flower(staff: Visitor) -> list[dict[str, Any]]:
+def tasks_in_flower(staff: Visitor, flower: str) -> list[dict[str, Any]]:
     """Return the tasks that Flower knows, once each kind is among them."""
-    tasks = list(staff.get(f"{staff.addresses.flower}api/tasks").json().values())
+    tasks = list(staff.get(f"{flower}api/tasks").json().values())
     return tasks if {task["name"] for task in tasks} >= SEEN_IN_FLOWER else []

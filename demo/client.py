@@ -70,7 +70,9 @@ class Visitor:
         claim("/accounts/signup/" not in str(answer.url), f"signup of {email} was refused")
 
     def log_in(self, email: str, password: str) -> None:
-        """Log in as somebody who has an account."""
+        """Log in as somebody who has an account; nothing is done where they are in already."""
+        if "/accounts/login/" not in str(self.get("/accounts/login/").url):
+            return
         answer = self.submit("/accounts/login/", username=email, password=password)
         claim("/accounts/login/" not in str(answer.url), f"login of {email} was refused")
 

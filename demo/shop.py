@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from dotenv import dotenv_values
+
 # A first start installs the shop's packages; on a slow line that takes minutes.
 START_SECONDS = 600
 # What stops in order: workers finish or put back what they run, then the servers.
@@ -72,6 +74,11 @@ class Shop:
         """Where the shop answers, as its own start wrote it down."""
         ready = json.loads(self.ready_file.read_text(encoding="utf-8"))
         return Addresses(**{name: ready[name] for name in Addresses.__dataclass_fields__})
+
+    @property
+    def servers(self) -> dict[str, str | None]:
+        """The addresses and ports of what runs, by the names of their environment variables."""
+        return dotenv_values(self.folder / "var" / "servers.env")
 
     def start(self) -> None:
         """Start everything on free ports and wait until the shop answers."""

@@ -107,7 +107,11 @@ class Queues:
         """Return Celery's settings for these queues; what names none goes to `default`."""
         self.require(default, asked_by="The setting task_default_queue")
         return {
-            "task_queues": [kombu.Queue(name) for name in self.by_name],
+            # Left out, exchange and key would be the default queue's for all of them.
+            "task_queues": [
+                kombu.Queue(name, kombu.Exchange(name, type="direct"), routing_key=name)
+                for name in self.by_name
+            ],
             "task_create_missing_queues": False,
             "task_default_queue": default,
             "task_routes": (queue_of_task,),

@@ -2,6 +2,7 @@
 
 import logging.config
 import os
+from pathlib import Path
 from typing import Any
 
 # On SIGTERM a worker stops taking tasks, gives the running ones worker_soft_shutdown_timeout, and
@@ -14,12 +15,14 @@ from celery import Celery, signals  # noqa: E402
 from django.conf import settings  # noqa: E402
 
 from config.queues import SHOP  # noqa: E402
+from patterns.flower_auth.closed import refuse_open_flower  # noqa: E402
 from patterns.queues import QueueNotDeclared  # noqa: E402
 
 # Both names are read when first needed, so that Django's settings are not read in a circle.
 app = Celery("shop", task_cls="config.base_task:ShopTask")
 app.config_from_object("config.celery_settings")
 app.autodiscover_tasks()
+refuse_open_flower(Path(__file__).with_name("flower.py"))
 
 
 @signals.setup_logging.connect

@@ -53,6 +53,20 @@ task_send_sent_event = True
 worker_send_task_events = True
 
 beat_scheduler = "config.beat:ShopScheduler"
-# Removed and left in the database, an entry would run on: the scheduler takes care of that.
-beat_schedule: dict[str, dict[str, Any]] = {}
+# Intervals, in seconds, which begin with beat's start: a daily one would never come where somebody
+# deploys daily. An entry removed here is removed from the database too, by the scheduler.
+beat_schedule: dict[str, dict[str, Any]] = {
+    # A mail whose message was lost between commit and broker goes out this much later.
+    "queued_mail.enqueue_forgotten": {"task": "queued_mail.enqueue_forgotten", "schedule": 60},
+    "queued_mail.delete_sent": {"task": "queued_mail.delete_sent", "schedule": 3600},
+    "config.clear_sessions": {"task": "config.clear_sessions", "schedule": 3600},
+}
+# There are no results to clean up: without this, beat would send `celery.backend_cleanup`.
+result_expires = None
+# Seconds that running tasks get at a SIGTERM; then they are handed back to the queue. Below
+# honcho's 5, after which it kills; raise it as far as your platform waits (Docker, Heroku: 10).
+worker_soft_shutdown_timeout = settings.WORKER_SHUTDOWN_SECONDS
+# Also when nothing runs: retries that wait in the worker's memory are handed back as well.
+worker_enable_soft_shutdown_on_idle = True
+
 timezone = "UTC"

@@ -9,7 +9,7 @@ import socket
 from django.conf import settings
 from tornado.options import add_parse_callback, options
 
-from patterns.flower_auth import guard
+from patterns.flower_auth.guard import guard
 
 guard(site_url=settings.SITE_URL, metrics_token=settings.FLOWER_METRICS_TOKEN)
 

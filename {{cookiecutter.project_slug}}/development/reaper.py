@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -21,12 +22,21 @@ POLL_SECONDS = 0.2
 STOP_SECONDS = 8.0  # a warm stop of the workers takes about 2; a hung one must not hold a terminal
 
 
-def watch(folder: Path) -> "subprocess.Popen[bytes]":
-    """Start the process that ends what belongs to `folder` once the calling process is gone."""
+def watch(folder: Path, lock: int | None = None) -> "subprocess.Popen[bytes]":
+    """Start the process that ends what belongs to `folder` once the calling process is gone.
+
+    It keeps the file `lock` open until then, so that nobody starts anew amid the end.
+    """
     command = [sys.executable, "-m", "development.reaper", str(folder), str(os.getpid())]
     root = Path(__file__).resolve().parent.parent
     # A session of its own: Ctrl-C and a closed terminal are not meant for it.
-    return subprocess.Popen(command, cwd=root, start_new_session=True, stdin=subprocess.DEVNULL)
+    return subprocess.Popen(  # noqa: S603  this very module
+        command,
+        cwd=root,
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        pass_fds=() if lock is None else (lock,),
+    )
 
 
 def end_all(folder: Path, *, stop_seconds: float = STOP_SECONDS) -> None:
@@ -81,10 +91,8 @@ def _end(processes: list[psutil.Process], stop_seconds: float) -> None:
 
 
 def _send(process: psutil.Process, number: signal.Signals) -> None:
-    try:
+    with suppress(psutil.NoSuchProcess):
         process.send_signal(number)
-    except psutil.NoSuchProcess:
-        pass
 
 
 def main() -> None:

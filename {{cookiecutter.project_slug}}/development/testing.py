@@ -43,7 +43,8 @@ def point_at_broker(pytest_settings: Any, name: str, module: str, url: str) -> I
 
 def _switch(app: Any, url: str) -> None:
     app.conf.broker_url = app.conf.broker_read_url = app.conf.broker_write_url = url
-    app.pool.force_close_all()
+    # kombu keeps a pool for each address for life: a closed one would serve nobody again.
+    app.pool.force_close_all(close_pool=False)
     # Celery keeps its pools for life; this is what it does itself after a fork.
     app._pool = None
     app.amqp._producer_pool = None

@@ -78,7 +78,7 @@ def _configuration(port: int, password: str, max_memory_mb: int, durable: bool) 
     return (
         f"port {port}\nbind 127.0.0.1\nrequirepass {password}\n"
         f"maxmemory {max_memory_mb}mb\nmaxmemory-policy noeviction\n"
-        f"appendonly {'yes' if durable else 'no'}\nsave \"\"\n"
+        f'appendonly {"yes" if durable else "no"}\nsave ""\n'
     )
 
 

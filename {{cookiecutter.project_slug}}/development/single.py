@@ -1,0 +1,61 @@
+"""One start.py a folder: the second one says that the first is running."""
+
+import fcntl
+import json
+import os
+import time
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+# What a killed start.py started is ended by its reaper, which holds the lock until then.
+ENDING_SECONDS = 30.0
+
+
+class AlreadyRunning(RuntimeError):
+    """Another start.py runs in this folder. The message names it."""
+
+
+class Lock:
+    """A lock on the folder `var/`; it is free once its holder and the holder's reaper are gone."""
+
+    def __init__(self, file: Path) -> None:
+        """Take the lock, or raise AlreadyRunning."""
+        self._file: IO[str] = file.open("a+", encoding="utf-8")
+        deadline = time.monotonic() + ENDING_SECONDS
+        while not self._taken():
+            holder = self._holder()
+            if psutil.pid_exists(holder["pid"]) or time.monotonic() > deadline:
+                raise AlreadyRunning(
+                    f"it is running here already (pid {holder['pid']}, {holder['address']}). "
+                    "Stop that one first, or copy the project to run a second one"
+                )
+            time.sleep(0.1)
+        self.write("it is just starting")
+
+    @property
+    def descriptor(self) -> int:
+        """The open file, which a child may hold as well."""
+        return self._file.fileno()
+
+    def write(self, address: str) -> None:
+        """Tell whoever comes second where this one answers."""
+        self._file.truncate(0)
+        self._file.write(json.dumps({"pid": os.getpid(), "address": address}))
+        self._file.flush()
+
+    def _taken(self) -> bool:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _holder(self) -> dict[str, object]:
+        self._file.seek(0)
+        try:
+            holder: dict[str, object] = json.loads(self._file.read())
+        except ValueError:
+            return {"pid": os.getpid(), "address": "it is just starting"}
+        return holder

@@ -38,7 +38,12 @@ TAKEN = frozenset(
     }
 )
 # Dependencies that are imported under another name than the one they are installed by.
-IMPORTED = frozenset({"psycopg"})
+IMPORTED = frozenset(
+    {
+        *("attr", "cronlog", "crontab", "crontabs", "dateutil", "dotenv", "mypy_django_plugin"),
+        *("mypyc", "public", "py", "socks", "sockshandler", "timezone_field", "websocket", "xdist"),
+    }
+)
 TEMPLATE = Path(__file__).parent / "{{cookiecutter.project_slug}}"
 
 

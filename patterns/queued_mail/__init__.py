@@ -1,0 +1,43 @@
+"""A Django mail backend: any mail becomes a row and one task, delivered by any other backend.
+
+Why: a mail sent in a request makes the visitor wait for the mail server, and fails the signup
+    when that server is down; one sent in a transaction that rolls back has gone out all the same.
+Guarantees: a mail accepted in a transaction that commits is offered to the mail server at least
+    once, given PostgreSQL, and in the end a worker and beat; one that rolls back never. The
+    bytes and the envelope are what the delivery backend would have sent from the request. A
+    Message-ID is accepted once while its row is kept. One window sends twice: a crash, or an
+    answer that does not come, between the mail server's acceptance and our commit; both copies
+    carry the same Message-ID. A mail refused for good is a row with its reason, not silence.
+Not for: backends that build their request from the message's attributes instead of its bytes
+    (the HTTP APIs of mail services: use their SMTP gateway); databases other than PostgreSQL.
+Copy: this folder, with its migrations.
+Needs: django>=5.2 (up to 6.1), celery>=5.5, PostgreSQL with psycopg>=3.1.
+Settings, with defaults:
+    QUEUED_MAIL_DELIVERY_BACKEND = "<this package>.smtp.EmailBackend": Django's SMTP backend that
+        also tells which recipients were refused. On Django 6.1 with MAILERS: the alias of the
+        mailer that delivers, "delivery".
+    QUEUED_MAIL_QUEUE = "mail": queue of all three tasks.
+    QUEUED_MAIL_MAX_BYTES = 10_240_000: the largest mail accepted, as it goes over the wire.
+    QUEUED_MAIL_LOCK_SECONDS = 900: the longest that one delivery may hold its row. Longer than
+        the hard time limit of a task.
+    QUEUED_MAIL_GIVE_UP_AFTER_HOURS = 24: how long a mail is tried before it is a failed one.
+    QUEUED_MAIL_FORGOTTEN_AFTER_MINUTES = 5: a mail that nothing tried is published again.
+    QUEUED_MAIL_RETRY_FORGOTTEN_AFTER_MINUTES = 60: the same for one that was tried. Longer than
+        the longest pause between two retries.
+    QUEUED_MAIL_SWEEP_LIMIT = 500: the most mails that one sweep publishes again.
+    QUEUED_MAIL_KEEP_DAYS = 30: how long a sent mail's row (without its content) is kept, and so
+        how long a Message-ID is remembered.
+Wiring:
+    1. Add this package to INSTALLED_APPS and run `manage.py migrate`.
+    2. Django 5.2, 6.0: EMAIL_BACKEND = "<this package>.backend.EmailBackend", EMAIL_TIMEOUT = 10.
+       Django 6.1: MAILERS = {"default": {"BACKEND": "<this package>.backend.EmailBackend"},
+       "delivery": {"BACKEND": "<this package>.smtp.EmailBackend", "OPTIONS": {"host": ...,
+       "timeout": 10}}}.
+    3. Run a worker on the queue, with a base task that retries errors whose `is_permanent` is
+       False. Without one, the sweep is the retry.
+    4. Beat: `queued_mail.enqueue_forgotten` every minute, `queued_mail.delete_sent` every day.
+    5. Give the broker a socket timeout (`broker_transport_options`), or a frozen one holds up
+       the request that sends a mail.
+Testing: Django's test runner puts its in-memory backend in the place of this one. To test with
+    this one, override EMAIL_BACKEND (MAILERS on 6.1), commit, and look at `QueuedMail`.
+"""

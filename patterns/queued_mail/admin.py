@@ -1,0 +1,83 @@
+"""The mails in Django's admin: to look at, and to send a failed one again."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import router, transaction
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from .models import QueuedMail
+from .publication import publish_on_commit
+from .tasks import deliver
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Waiting, sent or failed."""
+
+    title = "state"
+    parameter_name = "state"
+    conditions = {  # noqa: RUF012  Django's filters are plain classes
+        "waiting": Q(sent_at=None, failed_at=None),
+        "failed": Q(failed_at__isnull=False),
+        "sent": Q(sent_at__isnull=False),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the states to choose from."""
+        return [(state, state.capitalize()) for state in self.conditions]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the mails in the chosen state."""
+        return queryset.filter(self.conditions.get(self.value() or "", Q()))
+
+
+@admin.register(QueuedMail)
+class QueuedMailAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+    """Nothing can be changed, and what a mail says (a password reset, say) is not shown."""
+
+    list_display = ("subject", "state", "to", "attempts", "enqueued_at", "sent_at", "error")
+    list_filter = (StateFilter,)
+    search_fields = ("message_id", "subject", "recipients")
+    ordering = ("-enqueued_at",)
+    exclude = ("content",)
+    list_per_page = 50
+    show_full_result_count = False
+    actions = ("send_again",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Leave the contents in the database: they are large, and not shown."""
+        return super().get_queryset(request).defer("content")
+
+    @admin.display(description="to")
+    def to(self, mail: QueuedMail) -> str:
+        """Return the first recipients."""
+        more = len(mail.recipients) - 3
+        return ", ".join(mail.recipients[:3]) + (f" and {more} more" if more > 0 else "")
+
+    @admin.action(description="Send failed mails again", permissions=["send_again"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Let the failed ones among the chosen mails wait for delivery anew."""
+        database = router.db_for_write(QueuedMail)
+        with transaction.atomic(using=database):
+            chosen = QueuedMail.objects.using(database).filter(
+                pk__in=list(queryset.values_list("pk", flat=True)), failed_at__isnull=False
+            )
+            failed = list(chosen.select_for_update(skip_locked=True))
+            for mail in failed:
+                mail.send_again()
+            publish_on_commit(deliver, failed, using=database)
+        level = messages.SUCCESS if failed else messages.WARNING
+        self.message_user(request, f"Failed mails to be sent again: {len(failed)}.", level)
+
+    def has_send_again_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change mails may send one again."""
+        return super().has_change_permission(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Mails are not made here."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """No field can be edited."""
+        return False

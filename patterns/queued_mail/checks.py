@@ -1,0 +1,130 @@
+"""System checks: each misconfiguration has an id and a hint. Run by `manage.py check`."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from celery import current_app
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.mail.backends import smtp
+from django.db import connections, router
+from django.utils.module_loading import import_string
+
+from . import configuration
+from .backend import EmailBackend
+from .models import QueuedMail
+
+NUMBERS = [
+    name for name in configuration.NAMES if name.rsplit("_", 1)[1] not in {"BACKEND", "QUEUE"}
+]
+SILENT_BROKERS = ("redis", "rediss", "valkey", "valkeys", "sentinel")
+
+
+@register("queued_mail")
+def check_queued_mail(**kwargs: Any) -> list[CheckMessage]:
+    """Return what is wrong with the configuration of queued mail."""
+    return [*wrong_settings(), *wrong_delivery(), *wrong_surroundings()]
+
+
+def wrong_settings() -> Iterator[CheckMessage]:
+    """Settings that are misspelt, empty or no positive number."""
+    for name in dir(settings):
+        if name.startswith("QUEUED_MAIL_") and name not in configuration.NAMES:
+            yield Error(
+                f"{name} is no setting of queued mail.",
+                hint=f"The settings are {', '.join(configuration.NAMES)}.",
+                id="queued_mail.E001",
+            )
+    if not configuration.queue().strip():
+        yield Error(
+            "QUEUED_MAIL_QUEUE is empty: no worker would get a mail.",
+            hint='Name the queue of the worker that sends mail, "mail" by default.',
+            id="queued_mail.E002",
+        )
+    for name in NUMBERS:
+        value = getattr(settings, name, 1)
+        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            yield Error(
+                f"{name} is {value!r}.",
+                hint="Set a number greater than 0, or leave it out for the default.",
+                id="queued_mail.E003",
+            )
+
+
+def wrong_delivery() -> Iterator[CheckMessage]:
+    """A backend for delivery that cannot deliver."""
+    name = configuration.delivery_backend()
+    try:
+        backend, options = backend_class(name), backend_options(name)
+    except (ImportError, LookupError) as error:
+        yield Error(
+            f"QUEUED_MAIL_DELIVERY_BACKEND {name!r} cannot be loaded: {error}.",
+            hint=f'Add a mailer {name!r} to MAILERS, beside "default".'
+            if configuration.has_mailers()
+            else "Name a mail backend by its dotted path, such as Django's SMTP backend.",
+            id="queued_mail.E004",
+        )
+        return
+    if issubclass(backend, EmailBackend):
+        yield Error(
+            f"QUEUED_MAIL_DELIVERY_BACKEND {name!r} queues mail itself: none would ever be sent.",
+            hint="Name the backend that speaks to the mail server.",
+            id="queued_mail.E005",
+        )
+    if options.get("fail_silently"):
+        yield Error(
+            f"The mailer {name!r} fails silently: a mail it loses would count as sent.",
+            hint="Remove `fail_silently` from its OPTIONS.",
+            id="queued_mail.E006",
+        )
+    if issubclass(backend, smtp.EmailBackend) and not options.get("timeout"):
+        yield Warning(
+            "The mail server has no timeout: where it freezes, so does the worker.",
+            hint='Set the "timeout" of its OPTIONS to 10 (seconds).'
+            if configuration.has_mailers()
+            else "Set EMAIL_TIMEOUT = 10 (seconds).",
+            id="queued_mail.W001",
+        )
+
+
+def wrong_surroundings() -> Iterator[CheckMessage]:
+    """A database that cannot, a broker that may hang, a backend that is not in use."""
+    database = router.db_for_write(QueuedMail)
+    if connections[database].vendor != "postgresql":
+        yield Error(
+            f"Queued mail is stored in database {database!r}, which is not PostgreSQL.",
+            hint="Use PostgreSQL, or route the app `queued_mail` to a database that is.",
+            id="queued_mail.E007",
+        )
+    default = "default" if configuration.has_mailers() else settings.EMAIL_BACKEND
+    if not issubclass(backend_class(default), EmailBackend):
+        yield Warning(
+            f"Mail is sent by {default!r}, in the request and whether or not it commits.",
+            hint=f'Set EMAIL_BACKEND (in MAILERS: the BACKEND of "default") to '
+            f'"{__package__}.backend.EmailBackend".',
+            id="queued_mail.W002",
+        )
+    broker = str(current_app.conf.broker_url or "").partition(":")[0]
+    transport_options = current_app.conf.broker_transport_options or {}
+    if broker in SILENT_BROKERS and not transport_options.get("socket_timeout"):
+        yield Warning(
+            "The broker has no socket timeout: where it freezes, so does a request that mails.",
+            hint='Set Celery\'s broker_transport_options = {"socket_timeout": 2, '
+            '"socket_connect_timeout": 2} (seconds).',
+            id="queued_mail.W003",
+        )
+
+
+def backend_class(name: str) -> type:
+    """Return the class behind a mailer's alias or a dotted path."""
+    if configuration.has_mailers():
+        name = settings.MAILERS[name].get("BACKEND", f"{smtp.__name__}.EmailBackend")
+    found: type = import_string(name)
+    return found
+
+
+def backend_options(name: str) -> dict[str, Any]:
+    """Return the options of the backend that delivers."""
+    if configuration.has_mailers():
+        return dict(settings.MAILERS[name].get("OPTIONS", {}))
+    return {"timeout": settings.EMAIL_TIMEOUT}

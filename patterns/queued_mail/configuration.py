@@ -1,0 +1,74 @@
+"""The settings, their defaults, and why each default is what it is.
+
+Read when they are used, so that a test can override them.
+"""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.core import mail
+
+
+def has_mailers() -> bool:
+    """Tell whether mail is configured by Django 6.1's MAILERS, not by EMAIL_BACKEND."""
+    return hasattr(mail, "mailers") and hasattr(settings, "MAILERS")
+
+
+def delivery_backend() -> str:
+    """Return the dotted path, or under MAILERS the alias, of the backend that delivers."""
+    default = "delivery" if has_mailers() else f"{__package__}.smtp.EmailBackend"
+    return str(getattr(settings, "QUEUED_MAIL_DELIVERY_BACKEND", default))
+
+
+def queue() -> str:
+    """Return the queue of the tasks."""
+    return str(getattr(settings, "QUEUED_MAIL_QUEUE", "mail"))
+
+
+def max_bytes() -> int:
+    """Return the size of the largest mail accepted: Postfix's own limit, unless set."""
+    return int(getattr(settings, "QUEUED_MAIL_MAX_BYTES", 10_240_000))
+
+
+def lock_seconds() -> int:
+    """Return how long a delivery may hold its row: well past the usual hard time limits."""
+    return int(getattr(settings, "QUEUED_MAIL_LOCK_SECONDS", 900))
+
+
+def give_up_after() -> timedelta:
+    """Return how long a mail is tried: a day outlasts most outages, and a mail's usefulness."""
+    return timedelta(hours=getattr(settings, "QUEUED_MAIL_GIVE_UP_AFTER_HOURS", 24))
+
+
+def forgotten_after() -> timedelta:
+    """Return when an untried mail is published again: a person waits for a password reset."""
+    return timedelta(minutes=getattr(settings, "QUEUED_MAIL_FORGOTTEN_AFTER_MINUTES", 5))
+
+
+def retry_forgotten_after() -> timedelta:
+    """Return when a tried mail is published again: twice the usual longest pause of a retry."""
+    return timedelta(minutes=getattr(settings, "QUEUED_MAIL_RETRY_FORGOTTEN_AFTER_MINUTES", 60))
+
+
+def sweep_limit() -> int:
+    """Return how many mails one sweep publishes: what a worker sends in a minute or two."""
+    return int(getattr(settings, "QUEUED_MAIL_SWEEP_LIMIT", 500))
+
+
+def keep() -> timedelta:
+    """Return how long a sent mail's row is kept: a month answers most questions about it."""
+    return timedelta(days=getattr(settings, "QUEUED_MAIL_KEEP_DAYS", 30))
+
+
+# Everything above; a name that begins the same and is not here is a typo (see checks.py).
+NAMES = (
+    "QUEUED_MAIL_DELIVERY_BACKEND",
+    "QUEUED_MAIL_QUEUE",
+    "QUEUED_MAIL_MAX_BYTES",
+    "QUEUED_MAIL_LOCK_SECONDS",
+    "QUEUED_MAIL_GIVE_UP_AFTER_HOURS",
+    "QUEUED_MAIL_FORGOTTEN_AFTER_MINUTES",
+    "QUEUED_MAIL_RETRY_FORGOTTEN_AFTER_MINUTES",
+    "QUEUED_MAIL_SWEEP_LIMIT",
+    "QUEUED_MAIL_KEEP_DAYS",
+)

@@ -1,0 +1,40 @@
+"""What can go wrong with a mail, told apart by `is_permanent` for the base task."""
+
+
+class MailNotAccepted(ValueError):
+    """A mail cannot be queued as it is. Nothing is stored."""
+
+
+class MailTooLarge(MailNotAccepted):
+    """A mail is larger than QUEUED_MAIL_MAX_BYTES."""
+
+
+class MessageIdReused(MailNotAccepted):
+    """A Message-ID that is stored came again for other recipients, who would get nothing."""
+
+
+class MailNotDelivered(OSError):
+    """The mail server could not be reached or asked for another attempt: trying again may help.
+
+    An OSError, so that a base task that knows nothing of `is_permanent` retries it as well.
+    """
+
+    is_permanent = False
+
+
+class MailRefused(Exception):
+    """The mail server refused the mail for good, or it was tried for long enough.
+
+    Recorded in the row. Not an OSError, which smtplib's own exceptions are, even for a 550.
+    """
+
+    is_permanent = True
+
+
+class ReceiverFailed(Exception):
+    """A mail went out and is recorded as sent, but a receiver of `mail_sent` raised.
+
+    The receivers' changes are rolled back. Permanent: another attempt would send a second mail.
+    """
+
+    is_permanent = True

@@ -1,0 +1,55 @@
+"""Publish the task messages of stored mails, without ever failing or holding up the caller."""
+
+import logging
+import time
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+
+from . import configuration
+from .models import QueuedMail
+
+logger = logging.getLogger(__name__)
+
+# After a failed publish nothing is published by this process for so long: a request that sends
+# fifty mails while the broker is frozen waits for one of its timeouts, not for fifty.
+PAUSE_SECONDS = 30.0
+
+
+class Pause:
+    """Whether the broker was out of reach a moment ago, as far as this process saw."""
+
+    until = 0.0
+
+
+def publish_on_commit(deliver: Any, mails: Iterable[QueuedMail], using: str) -> None:
+    """Publish a task message for each mail once the open transaction commits.
+
+    Rollback: nothing is published. Broker away, or a crash in between: the rows wait for
+    `queued_mail.enqueue_forgotten`.
+    """
+    ids = [(str(mail.pk), mail.publication) for mail in mails]
+    if ids:
+        transaction.on_commit(partial(publish, deliver, ids), using=using)
+
+
+def publish(deliver: Any, ids: list[tuple[str, int]]) -> None:
+    """Publish now; at the first failure leave the rest to the sweep."""
+    if time.monotonic() < Pause.until:
+        logger.info("%d mails wait for the sweep: the broker was away a moment ago.", len(ids))
+        return
+    for count, arguments in enumerate(ids):
+        try:
+            # Not tried again here: the sweep does that, and the caller must not wait.
+            deliver.apply_async(args=arguments, queue=configuration.queue(), retry=False)
+        except Exception as error:
+            # First the pause, then the log: a log handler that mails would come back here.
+            Pause.until = time.monotonic() + PAUSE_SECONDS
+            logger.error(
+                "The broker cannot be reached (%s: %s): %d mails are stored, and published by "
+                "queued_mail.enqueue_forgotten.",
+                *(type(error).__name__, error, len(ids) - count),
+            )
+            return

@@ -1,0 +1,263 @@
+"""Real servers for queued mail: PostgreSQL, Valkey, an SMTP server, and Celery workers.
+
+This is the one Django of the kit's test process; what needs another one starts a process.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import django
+import pytest
+from aiosmtpd.controller import Controller
+from django.conf import settings
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parent.parent
+# The kit, the generated project's way to run servers, and the smallest project with the pattern.
+SOURCES = [str(REPOSITORY), str(REPOSITORY / "{{cookiecutter.project_slug}}"), str(HERE)]
+# Behind what is there: the template's folder has a `patterns` and a `tests` of its own.
+sys.path.extend(source for source in SOURCES if source not in sys.path)
+
+from development.ports import free_port  # noqa: E402  found through the lines above
+from development.postgres import start_postgres  # noqa: E402
+from development.server import Server  # noqa: E402
+from development.valkey import start_valkey  # noqa: E402
+from mail_shop import settings as shop_settings  # noqa: E402
+
+# A worker starts in two seconds on an idle machine; this one may be busy.
+DEADLINE_SECONDS = 60.0
+
+if not settings.configured:
+    # Not by DJANGO_SETTINGS_MODULE, which every process that another test starts would inherit.
+    settings.configure(
+        **{name: getattr(shop_settings, name) for name in dir(shop_settings) if name.isupper()}
+    )
+    django.setup()
+
+from celery import current_app  # noqa: E402
+from django.contrib.auth.models import User  # noqa: E402
+from django.core.mail.backends.smtp import EmailBackend  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+from django.db import connection  # noqa: E402
+from mail_shop.celery import app  # noqa: E402
+from mail_shop.models import Order  # noqa: E402
+from patterns.queued_mail import publication  # noqa: E402
+from patterns.queued_mail.models import QueuedMail  # noqa: E402
+
+
+def eventually(is_so: Callable[[], Any], seconds: float = DEADLINE_SECONDS) -> Any:
+    """Wait until a condition holds, and return what it returned."""
+    deadline = time.monotonic() + seconds
+    while not (result := is_so()):
+        assert time.monotonic() < deadline, f"not so after {seconds} s"
+        time.sleep(0.05)
+    return result
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> Iterator[Server]:
+    server = start_postgres(tmp_path_factory.mktemp("postgres"), database="shop", durable=False)
+    with django_db_blocker.unblock():
+        connection.settings_dict["HOST"] = socket_folder(server.url)
+        call_command("migrate", run_syncdb=True, verbosity=0)
+        yield server
+        connection.close()
+    server.stop()
+
+
+def socket_folder(url: str) -> str:
+    return unquote(urlsplit(url).netloc.rpartition("@")[2])
+
+
+@pytest.fixture(autouse=True)
+def empty_tables(database: Server) -> Iterator[None]:
+    yield
+    connection.close()
+    QueuedMail.objects.all().delete()
+    Order.objects.all().delete()
+    User.objects.all().delete()
+
+
+@pytest.fixture(autouse=True)
+def real_backend(settings: Any, smtp: "SMTPServer") -> None:
+    """Undo what Django's test runner does to mail, and deliver to the test's server."""
+    if django.VERSION >= (6, 1):
+        mailers = {alias: dict(mailer) for alias, mailer in shop_settings.MAILERS.items()}
+        mailers["delivery"]["OPTIONS"] = {"host": "127.0.0.1", "port": smtp.port, "timeout": 10}
+        settings.MAILERS = mailers
+    else:
+        settings.EMAIL_BACKEND = shop_settings.EMAIL_BACKEND
+        settings.EMAIL_PORT = smtp.port
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Server]:
+    server = start_valkey(tmp_path / "broker", durable=False)
+    publish_to(server.url)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(autouse=True)
+def closed_pools() -> Iterator[None]:
+    """Publish nowhere unless a test says where: a closed port refuses at once."""
+    publish_to("redis://127.0.0.1:1/0")
+    yield
+    publish_to("redis://127.0.0.1:1/0")
+
+
+def publish_to(url: str) -> None:
+    app.set_default()
+    app.conf.broker_url = url
+    if app._pool is not None:
+        app._pool.force_close_all()
+    app._after_fork()
+    publication.Pause.until = 0.0
+    assert current_app.conf.broker_url == url
+
+
+@dataclass
+class SMTPServer:
+    """A real SMTP server that records what it takes, and can be told to misbehave."""
+
+    port: int
+    mails: list[tuple[str, list[str], bytes]] = field(default_factory=list)
+    replies_to_recipients: dict[str, str] = field(default_factory=dict)
+    replies_to_data: list[str] = field(default_factory=list)
+    delay_seconds: float = 0.0
+    offers: int = 0
+
+    async def handle_RCPT(
+        self, server: Any, session: Any, envelope: Any, to: str, options: Any
+    ) -> str:  # noqa: N802
+        if to in self.replies_to_recipients:
+            return self.replies_to_recipients[to]
+        envelope.rcpt_tos.append(to)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        self.offers += 1
+        if self.delay_seconds:
+            await asyncio.sleep(self.delay_seconds)
+        if self.replies_to_data:
+            return self.replies_to_data.pop(0)
+        self.mails.append((envelope.mail_from, envelope.rcpt_tos, envelope.original_content))
+        return "250 OK"
+
+    def start(self) -> Controller:
+        controller = Controller(
+            self, hostname="127.0.0.1", port=self.port, data_size_limit=50_000_000
+        )
+        controller.start()
+        return controller
+
+
+@pytest.fixture
+def smtp() -> Iterator[SMTPServer]:
+    server = SMTPServer(port=free_port())
+    controller = server.start()
+    yield server
+    controller.stop()
+
+
+@pytest.fixture
+def smtp_down(settings: Any) -> SMTPServer:
+    """A server that is not started yet."""
+    server = SMTPServer(port=free_port())
+    deliver_to(settings, server.port)
+    return server
+
+
+def deliver_to(settings: Any, port: int) -> None:
+    if django.VERSION >= (6, 1):
+        delivery = {**settings.MAILERS["delivery"], "OPTIONS": {"host": "127.0.0.1", "port": port}}
+        settings.MAILERS = {**settings.MAILERS, "delivery": delivery}
+    else:
+        settings.EMAIL_PORT = port
+
+
+@dataclass
+class Worker:
+    """A running `celery worker`."""
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    @property
+    def words(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def kill(self) -> None:
+        """End the whole worker, children too, as a machine that loses power does."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+@pytest.fixture
+def start_worker(
+    database: Server, broker: Server, tmp_path: Path
+) -> Iterator[Callable[..., Worker]]:
+    """Return a function that starts a worker of the shop, every warning an error."""
+    workers: list[Worker] = []
+
+    def start(smtp_port: int, **more: str) -> Worker:
+        log = tmp_path / f"worker-{len(workers)}.log"
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "PYTHONPATH": os.pathsep.join(SOURCES),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "DJANGO_SETTINGS_MODULE": "mail_shop.settings",
+            "QUEUED_MAIL_TEST_DATABASE_HOST": socket_folder(database.url),
+            "QUEUED_MAIL_TEST_BROKER": broker.url,
+            "QUEUED_MAIL_TEST_SMTP_PORT": str(smtp_port),
+            "QUEUED_MAIL_TEST_FLAG": str(tmp_path / "flag"),
+            **more,
+        }
+        command = [sys.executable, "-W", "error", "-m", "celery", "-A", "mail_shop", "worker"]
+        command += ["-Q", "mail", "-c", "1", "-l", "INFO", "-n", f"w{len(workers)}@test"]
+        command += ["--without-gossip", "--without-mingle"]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command, env=environment, stdout=output, stderr=output, start_new_session=True
+            )
+        worker = Worker(process=process, log=log)
+        workers.append(worker)
+        eventually(lambda: " ready." in worker.words or fail_if_ended(worker))
+        return worker
+
+    yield start
+    for worker in workers:
+        worker.stop()
+
+
+def fail_if_ended(worker: Worker) -> bool:
+    assert worker.process.poll() is None, worker.words
+    return False
+
+
+def plain_smtp_connection(port: int) -> Any:
+    """Return Django's own SMTP backend, without the queue."""
+    options = {"host": "127.0.0.1", "port": port, "timeout": 10}
+    return (
+        EmailBackend(alias="plain", **options)
+        if django.VERSION >= (6, 1)
+        else EmailBackend(**options)
+    )

@@ -1,0 +1,43 @@
+"""Celery with a base task that retries soon, so that a test need not wait."""
+
+import os
+
+from celery import Celery, Task
+
+
+class RetryingTask(Task):
+    """Retry what is not permanent: what the pattern asks of a project's base task."""
+
+    abstract = True
+    max_retries = 100
+    acks_late = True
+    reject_on_worker_lost = True
+
+    def __call__(self, *args, **kwargs):
+        try:
+            return self.run(*args, **kwargs)
+        except Exception as error:
+            if getattr(error, "is_permanent", True):
+                raise
+            raise self.retry(exc=error, countdown=0.3) from error
+
+
+app = Celery("shop", task_cls=RetryingTask)
+app.conf.update(
+    broker_url=os.environ.get("QUEUED_MAIL_TEST_BROKER", "redis://127.0.0.1:1/0"),
+    task_default_queue="default",
+    task_ignore_result=True,
+    broker_connection_retry_on_startup=True,
+    # One second, so that a message of a killed worker is seen again while a test looks on.
+    broker_transport_options={
+        "visibility_timeout": 2,
+        "unacked_restore_interval": 1,
+        "socket_timeout": 2,
+        "socket_connect_timeout": 2,
+        "max_retries": 1,
+        "interval_start": 0,
+    },
+    worker_prefetch_multiplier=1,
+    broker_heartbeat=1,
+)
+app.autodiscover_tasks()

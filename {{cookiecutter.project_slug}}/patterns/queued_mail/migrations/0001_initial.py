@@ -1,0 +1,1 @@
+{{ pattern("queued_mail/migrations/0001_initial.py") }}

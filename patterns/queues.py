@@ -63,9 +63,14 @@ class Queue:
 
     @property
     def command(self) -> str:
-        """Command of its worker. Gossip and mingle only cost connections and a slow start."""
+        """Command of its worker.
+
+        REMAP_SIGTERM: at a stop it gives running tasks `worker_soft_shutdown_timeout` and hands
+        back the rest; Celery's own way is to wait until somebody kills it. It is read before any
+        of our modules, so it stands here. Gossip and mingle cost connections and a slow start.
+        """
         return (
-            f"celery -A {self.app} worker -Q {self.name} -n {self.name}@%h"
+            f"env REMAP_SIGTERM=SIGQUIT celery -A {self.app} worker -Q {self.name} -n {self.name}@%h"
             f" -c {self.concurrency} --without-gossip --without-mingle"
         )
 

@@ -5,10 +5,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-# On SIGTERM a worker stops taking tasks, gives the running ones worker_soft_shutdown_timeout, and
-# hands back the rest. Celery's own way is to wait for them until somebody kills it, and then their
-# messages are away for the visibility timeout. Read when billiard is imported, hence up here.
-os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from celery import Celery, signals  # noqa: E402

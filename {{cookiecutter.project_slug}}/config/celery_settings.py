@@ -63,8 +63,9 @@ beat_schedule: dict[str, dict[str, Any]] = {
 }
 # There are no results to clean up: without this, beat would send `celery.backend_cleanup`.
 result_expires = None
-# Seconds that running tasks get at a SIGTERM; then they are handed back to the queue. Below
-# honcho's 5, after which it kills; raise it as far as your platform waits (Docker, Heroku: 10).
+# Seconds that running tasks get at a SIGTERM; then they are handed back to the queue, which takes
+# a second or two more. honcho kills after 5, so 2; where the platform waits longer (Docker: 10,
+# Kubernetes: 30), raise it.
 worker_soft_shutdown_timeout = settings.WORKER_SHUTDOWN_SECONDS
 # Also when nothing runs: retries that wait in the worker's memory are handed back as well.
 worker_enable_soft_shutdown_on_idle = True

@@ -19,6 +19,9 @@ graceful_timeout = 4
 # The heartbeat file in memory: on a busy disk the server would take itself for dead.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108  its own files
 
+# Its control socket would be one file in the user's home, for all projects of this machine.
+control_socket_disable = True
+
 
 def on_starting(server: Any) -> None:
     """Wait for the database and its migrations; the web needs no broker."""

@@ -136,8 +136,8 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # Brokers: one for the shop, one for analytics, and nothing else in either. ------------------------
 BROKER_URL = env.str("BROKER_URL")
 ANALYTICS_BROKER_URL = env.str("ANALYTICS_BROKER_URL")  # analytics
-# Seconds that a worker's running tasks get at a stop. config/celery_settings.py says why 4.
-WORKER_SHUTDOWN_SECONDS = env.float("WORKER_SHUTDOWN_SECONDS", 4)
+# Seconds that running tasks get at a stop; config/celery_settings.py says why 2.
+WORKER_SHUTDOWN_SECONDS = env.float("WORKER_SHUTDOWN_SECONDS", 2)
 
 # The payment provider -----------------------------------------------------------------------------
 PAYMENTS_URL = env.str("PAYMENTS_URL")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from html import escape
 from urllib.parse import quote
 
@@ -104,10 +104,9 @@ def parts(message: EmailMessage) -> Iterator[Part]:
         )
 
 
-def _bytes(part: EmailMessage) -> bytes:
+def _bytes(part: MIMEPart) -> bytes:
     if part.get_content_type() == "message/rfc822":
-        nested = part.get_payload()
-        return nested[0].as_bytes() if isinstance(nested, list) and nested else b""
+        return b"".join(nested.as_bytes() for nested in part.iter_parts())
     payload = part.get_payload(decode=True)
     return payload if isinstance(payload, bytes) else b""
 

@@ -63,7 +63,7 @@ class Charges:
             self.by_key = json.loads(self.state.read_text(encoding="utf-8"))
 
     def charge(self, key: str, order: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """Charge once a key: the same again is answered as the first time, another is a conflict."""
+        """Charge once a key: the same again is answered as before, another is a conflict."""
         known = self.by_key.get(key)
         if known is not None:
             if any(known[name] != value for name, value in order.items()):

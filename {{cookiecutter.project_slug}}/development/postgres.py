@@ -7,6 +7,7 @@ to everybody when it runs as root, and leaves the server behind when its process
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import time
@@ -17,6 +18,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from development.reaper import BELONGS_TO
 from development.server import Server, ServerFailed, last_lines
 from development.unprivileged import child_user, hand_over
 
@@ -67,7 +69,7 @@ def _make(programs: Path, data: Path) -> None:
     # The built-in locale sorts and folds alike on every machine. Made under another name, so that
     # an interrupted start leaves nothing that looks like a database.
     unfinished = data.with_name("unfinished")
-    subprocess.run(["rm", "-rf", str(unfinished)], check=True)
+    shutil.rmtree(unfinished, ignore_errors=True)
     options = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8"]
     options += ["--username=postgres", "--auth=trust", "--no-sync", "--no-instructions"]
     log = data.with_name("initdb.log")
@@ -82,10 +84,10 @@ def _run(
 ) -> "subprocess.Popen[bytes]":
     user, group = child_user() or (None, None)
     with log.open("wb") as output:
-        return subprocess.Popen(  # noqa: S603  our own program and arguments
+        return subprocess.Popen(
             [program, *arguments],
             cwd=folder,
-            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", BELONGS_TO: str(folder)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -100,7 +102,12 @@ def _socket_folder(folder: Path) -> Path:
     # A comma separates folders for PostgreSQL, and quoting rules differ between its readers.
     if re.fullmatch(r"[A-Za-z0-9_./+-]+", str(folder)) and len(str(folder)) < LONGEST_SOCKET_FOLDER:
         return folder
-    made = Path(tempfile.mkdtemp(prefix="postgres-", dir="/tmp"))  # noqa: S108  a short path is the point
+    link = folder / "sockets"
+    if link.is_symlink():  # of a start that was killed
+        shutil.rmtree(link.readlink(), ignore_errors=True)
+        link.unlink()
+    made = Path(tempfile.mkdtemp(prefix="postgres-", dir="/tmp"))  # a short path is the point
+    link.symlink_to(made)
     hand_over(made)
     return made
 

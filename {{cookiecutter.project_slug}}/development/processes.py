@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from collections import defaultdict, deque
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from honcho.printer import Printer
 LAST_LINES = 8  # enough for the end of a traceback
 
 
-class Lines(Printer):  # type: ignore[misc]  honcho brings no types
+class Lines(Printer):  # type: ignore[misc]  # honcho brings no types
     """Prints what the processes write, and remembers the last lines of each."""
 
     def __init__(self) -> None:
@@ -54,13 +55,11 @@ class Leaders:
         self._send(os.killpg, pid, signal.SIGKILL)
 
     def _send(self, send: Any, pid: int, number: signal.Signals) -> None:
-        try:
+        with suppress(ProcessLookupError):  # it ended by itself meanwhile
             send(pid, number)
-        except ProcessLookupError:
-            pass  # it ended by itself meanwhile
 
 
-class Processes(Manager):  # type: ignore[misc]  honcho brings no types
+class Processes(Manager):  # type: ignore[misc]  # honcho brings no types
     """honcho's manager, with an orderly stop and an account of what went wrong."""
 
     def __init__(self, procfile: str) -> None:

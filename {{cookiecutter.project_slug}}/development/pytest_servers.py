@@ -51,7 +51,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
 
 
 def _start(config: pytest.Config) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="tests-", dir="/tmp")).resolve()  # noqa: S108  sockets need a short path
+    folder = Path(
+        tempfile.mkdtemp(prefix="tests-", dir="/tmp")
+    ).resolve()  # sockets need a short path
     os.environ |= SETTINGS | {FOLDER: str(folder)}
     for name in ("SECRET_KEY", "PAYMENTS_API_KEY", "FLOWER_METRICS_TOKEN"):
         os.environ[name] = secrets.token_urlsafe(40)

@@ -18,8 +18,10 @@ import psutil
 
 BELONGS_TO = "DEVELOPMENT_FOLDER"
 SERVER_NAMES = frozenset({"postgres", "valkey-server"})
+RUNNING_FILE = "servers.env"  # the addresses of what ran, which mislead once it does not
 POLL_SECONDS = 0.2
 STOP_SECONDS = 8.0  # a warm stop of the workers takes about 2; a hung one must not hold a terminal
+KILL_SECONDS = 3.0  # the system's part; a process in a disk's wait ends after it
 
 
 def watch(folder: Path, lock: int | None = None) -> "subprocess.Popen[bytes]":
@@ -30,7 +32,7 @@ def watch(folder: Path, lock: int | None = None) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "development.reaper", str(folder), str(os.getpid())]
     root = Path(__file__).resolve().parent.parent
     # A session of its own: Ctrl-C and a closed terminal are not meant for it.
-    return subprocess.Popen(  # noqa: S603  this very module
+    return subprocess.Popen(
         command,
         cwd=root,
         start_new_session=True,
@@ -61,7 +63,7 @@ def _belongs(process: psutil.Process, folder: Path) -> bool:
     try:
         if _is_server(process):
             return bool(Path(process.cwd()).is_relative_to(folder))
-        return bool(process.environ().get(BELONGS_TO) == str(folder))
+        return Path(process.environ().get(BELONGS_TO, "/")).is_relative_to(folder)
     except (psutil.Error, OSError):
         return False  # it ended meanwhile, or is another user's
 
@@ -87,7 +89,7 @@ def _end(processes: list[psutil.Process], stop_seconds: float) -> None:
     _, alive = psutil.wait_procs(processes, timeout=stop_seconds)
     for process in alive:
         _send(process, signal.SIGKILL)
-    psutil.wait_procs(alive, timeout=stop_seconds)
+    psutil.wait_procs(alive, timeout=KILL_SECONDS)
 
 
 def _send(process: psutil.Process, number: signal.Signals) -> None:
@@ -103,6 +105,7 @@ def main() -> None:
     while os.getppid() == parent:
         time.sleep(POLL_SECONDS)
     end_all(folder)
+    (folder / RUNNING_FILE).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

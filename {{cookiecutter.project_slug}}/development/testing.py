@@ -134,13 +134,13 @@ class PaymentProvider:
 
     def _answers(self) -> bool:
         try:
-            return self._ask("/health")["status"] == "ok"
+            return "status" in self._ask("/health")
         except OSError:
             return False
 
     def _ask(self, path: str, body: Mapping[str, float] | None = None) -> dict[str, Any]:
         content = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data=content)
+        request = urllib.request.Request(self.url + path, data=content)  # noqa: S310  our own process
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  our own process
             result: dict[str, Any] = json.load(answer)
         return result

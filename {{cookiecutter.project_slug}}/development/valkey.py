@@ -11,6 +11,7 @@ from pathlib import Path
 import redis
 
 from development.ports import free_port
+from development.reaper import BELONGS_TO
 from development.server import Server, ServerFailed
 
 START_SECONDS = 30.0  # reading a large log of an earlier run takes a while
@@ -38,9 +39,10 @@ def start_valkey(
 def _start(folder: Path, port: int, max_memory_mb: int, durable: bool) -> Server:
     password, log = secrets.token_urlsafe(24), folder / "valkey.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603  our own program and arguments
+        process = subprocess.Popen(
             [_program(), "-"],
             cwd=folder,
+            env=os.environ | {BELONGS_TO: str(folder)},
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,

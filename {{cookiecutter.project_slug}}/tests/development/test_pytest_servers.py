@@ -54,5 +54,7 @@ def test_a_worker_process_is_ready_and_sees_the_test_s_database(
     worker = celery_worker_process(queue)
     assert worker.poll() is None
     with psycopg.connect(os.environ["DATABASE_URL"]) as database:
-        row = database.execute("SELECT 1 FROM pg_database WHERE datname = %s", [str(connection.settings_dict["NAME"])])
+        row = database.execute(
+            "SELECT 1 FROM pg_database WHERE datname = %s", [str(connection.settings_dict["NAME"])]
+        )
         assert row.fetchone() == (1,)

@@ -1,6 +1,5 @@
 """The environment's variables, whose errors are one line that says what to do."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -23,7 +22,7 @@ class Environment:
 
     def require(self, *names: str) -> None:
         """End the process where any of `names` is missing or empty, naming all of them."""
-        missing = [name for name in names if not os.environ.get(name)]
+        missing = [name for name in names if not self._env.str(name, "")]
         if missing:
             _end(f"Not set in the environment: {', '.join(missing)}.")
 

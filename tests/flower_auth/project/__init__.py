@@ -1,0 +1,1 @@
+"""The smallest project that copies `flower_auth.py`: a user, a broker, a worker and Flower."""

@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
+from email.utils import formataddr
 from urllib.parse import unquote
 
 import idna
@@ -41,6 +42,14 @@ def parse_mailbox(text: str) -> Mailbox:
     name, address = _split(text)
     # Some clients write the address again where the name stands.
     return Mailbox(address=_validated(address), name="" if "@" in name else name)
+
+
+def format_mailbox(name: str, address: str) -> str:
+    """Return `"O'Hara, Pat" <pat@example.com>` for a mail's header, whatever the name holds.
+
+    A name that looks like a coded word (`=?utf-8?q?...?=`) would be decoded, line ends and all.
+    """
+    return formataddr((" ".join(name.replace("=?", "= ?").split()), address))
 
 
 def canonical_address(address: str) -> str:

@@ -12,6 +12,8 @@ from accounts.addresses import Mailbox
 from accounts.fields import AddressField, MailboxField, NameField, PasswordField
 from accounts.models import User
 
+STRENGTH_HINT = "At least 8 characters, and nothing that is easily guessed."
+
 
 class FocusFirstError(forms.Form):
     """Puts the cursor into the first field that needs it."""
@@ -37,9 +39,7 @@ class SignupForm(FocusFirstError):
     name = NameField(
         label="Your name", required=False, max_length=150, help_text="As we should write to you."
     )
-    password = PasswordField(
-        label="Password", autocomplete="new-password", help_text="At least 8 characters."
-    )
+    password = PasswordField(label="Password", autocomplete="new-password", help_text=STRENGTH_HINT)
 
     def clean(self) -> dict[str, Any]:
         """Take the name from the address where the name is empty, and weigh the password."""
@@ -73,6 +73,9 @@ class LoginForm(FocusFirstError, auth_forms.AuthenticationForm):
 
     username = AddressField(label="Email address")
     password = PasswordField(label="Password", autocomplete="current-password")
+    error_messages = auth_forms.AuthenticationForm.error_messages | {
+        "invalid_login": "This address and this password do not belong together. Check both."
+    }
 
 
 class ResetForm(FocusFirstError, auth_forms.PasswordResetForm):
@@ -93,6 +96,14 @@ class ResetForm(FocusFirstError, auth_forms.PasswordResetForm):
 class SetPasswordForm(FocusFirstError, auth_forms.SetPasswordForm):  # type: ignore[type-arg]
     """Django's own: the new password, twice."""
 
+    new_password1 = PasswordField(
+        label="New password", autocomplete="new-password", help_text=STRENGTH_HINT
+    )
+    new_password2 = PasswordField(label="New password, once more", autocomplete="new-password")
 
-class ChangePasswordForm(FocusFirstError, auth_forms.PasswordChangeForm):
+
+class ChangePasswordForm(SetPasswordForm, auth_forms.PasswordChangeForm):
     """Django's own: the old password, and the new one twice."""
+
+    old_password = PasswordField(label="Old password", autocomplete="current-password")
+    field_order = ("old_password", "new_password1", "new_password2")

@@ -1,11 +1,10 @@
 """The mails about accounts."""
 
-from email.utils import formataddr
-
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
+from accounts.addresses import format_mailbox
 from accounts.models import User
 
 
@@ -18,7 +17,7 @@ def send_welcome(user: User) -> None:
     mail = EmailMultiAlternatives(
         subject=f"Welcome to {settings.PROJECT['name']}",
         body=render_to_string("accounts/mail/welcome.txt", context),
-        to=[formataddr((user.name, user.email))],
+        to=[format_mailbox(user.name, user.email)],
     )
     mail.attach_alternative(render_to_string("accounts/mail/welcome.html", context), "text/html")
     mail.send()

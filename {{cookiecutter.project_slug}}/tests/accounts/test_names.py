@@ -25,7 +25,7 @@ REFUSED = {
     "Pat\x00": "Null",
     "Pat \u202egnp.exe": "reverse the text",
     "Pat \u2066x": "reverse the text",
-    "Pat \ud83c": "could not be read",
+    "Pat " + chr(0xD83C): "could not be read",
     "Pat \ufffd": "could not be read",
     "Win at https://example.com": "web address",
     "Win at WWW.example.com": "web address",

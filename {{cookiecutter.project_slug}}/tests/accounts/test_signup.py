@@ -20,7 +20,7 @@ PERSON = {"email": "pat@example.com", "name": "Pat", "password": "correct horse"
 
 
 def signed_in(client: Client) -> User | None:
-    return User.objects.filter(pk=client.session.get("_auth_user_id")).first()
+    return User.objects.filter(pk=client.session.get("_auth_user_id", 0)).first()
 
 
 def test_a_signup_logs_in_welcomes_by_name_and_mails_once(

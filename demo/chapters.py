@@ -11,20 +11,25 @@ from demo.client import Visitor, claim, wait_for
 from demo.shop import Shop
 
 MAIL_SERVER_SECONDS = 0.8
+SIGNUPS = 5
 CUSTOMERS = 200
 
 
 def signup_waits_for_no_mail_server(shop: Shop, staff: Visitor) -> Iterator[str]:
     """A signup does not wait for the mail server."""
     staff.tell_mail_server(delay_seconds=MAIL_SERVER_SECONDS)
-    with Visitor(shop.addresses) as chris:
-        chris.sign_up("Chris 🎉 O'Hara", "chris@example.com")
-        answered = chris.seconds
     yield f"the mail server takes {MAIL_SERVER_SECONDS * 1000:.0f} ms for each mail"
-    yield f"the signup answered in {answered * 1000:.0f} ms"
-    claim(answered < MAIL_SERVER_SECONDS, "the signup waited for the mail server")
-    mail = first_mail(staff, "chris@example.com")
-    yield f"and the mail arrived: {mail['subject']!r}"
+    # A signup that waited would take that long every time. One that does not may, on a machine
+    # that is busy starting everything, and so one quick answer of several is the proof.
+    for number in range(1, SIGNUPS + 1):
+        address = f"chris{number}@example.com"
+        with Visitor(shop.addresses) as chris:
+            chris.sign_up("Chris 🎉 O'Hara", address)
+        yield f"the signup answered in {chris.seconds * 1000:.0f} ms"
+        if chris.seconds < MAIL_SERVER_SECONDS:
+            break
+    claim(chris.seconds < MAIL_SERVER_SECONDS, "every signup waited for the mail server")
+    yield f"and the mail arrived: {first_mail(staff, address)['subject']!r}"
     staff.tell_mail_server(delay_seconds=0)
 
 
@@ -93,14 +98,14 @@ def a_flooded_analytics_broker_stays_alone(shop: Shop, staff: Visitor) -> Iterat
 
 def flower_is_for_staff(shop: Shop, staff: Visitor) -> Iterator[str]:
     """Flower shows every task, to staff alone."""
-    closed = [
-        f"{shop.addresses.flower}{path}" for path in ("", "metrics", "healthcheck", "api/tasks")
-    ]
+    flower = f"http://127.0.0.1:{shop.servers['FLOWER_PORT']}/flower/"
+    closed = [f"{flower}{path}" for path in ("", "metrics", "healthcheck", "api/tasks")]
     with Visitor(shop.addresses) as anybody:
         answers = [anybody.http.get(url, follow_redirects=False).status_code for url in closed]
-    yield f"anybody asking for its pages, metrics and API gets {answers}"
+    yield f"anybody asking for its pages, metrics, health and API gets {answers}"
     claim(not any(status == httpx.codes.OK for status in answers), "Flower is open")
-    shown = wait_for("every task in Flower", partial(tasks_in_flower, staff))
+    staff.log_in(shop.addresses.staff_email, shop.addresses.staff_password)
+    shown = wait_for("every task in Flower", partial(tasks_in_flower, staff, flower))
     yield f"staff see {len(shown)} tasks: {', '.join(sorted({task['name'] for task in shown}))}"
 
 

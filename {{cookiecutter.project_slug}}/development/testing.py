@@ -17,8 +17,10 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from celery._state import _get_active_apps
 from django.conf import settings
 from django.db import connection
+from kombu import pools
 
 from development.ports import free_port
 from development.reaper import BELONGS_TO
@@ -31,9 +33,9 @@ STOP_SECONDS = 15.0
 @contextmanager
 def point_at_broker(pytest_settings: Any, name: str, module: str, url: str) -> Iterator[None]:
     """Let the settings and the Celery app of `module` use the broker at `url` meanwhile."""
-    setattr(pytest_settings, name, url)
     app = import_module(module).app
-    before = app.conf.broker_url
+    before = app.conf.broker_url  # read first: Celery may not have read its settings yet
+    setattr(pytest_settings, name, url)
     _switch(app, url)
     try:
         yield
@@ -43,11 +45,12 @@ def point_at_broker(pytest_settings: Any, name: str, module: str, url: str) -> I
 
 def _switch(app: Any, url: str) -> None:
     app.conf.broker_url = app.conf.broker_read_url = app.conf.broker_write_url = url
-    # kombu keeps a pool for each address for life: a closed one would serve nobody again.
-    app.pool.force_close_all(close_pool=False)
-    # Celery keeps its pools for life; this is what it does itself after a fork.
-    app._pool = None
-    app.amqp._producer_pool = None
+    # Celery keeps its connections for life. kombu closes and forgets them all at once only, and
+    # each app has to forget them with it: a closed pool that is kept waits for ever.
+    pools.reset()
+    for each in _get_active_apps():
+        each._pool = None
+        each.amqp._producer_pool = None
 
 
 def point_at_smtp(pytest_settings: Any, port: int) -> None:

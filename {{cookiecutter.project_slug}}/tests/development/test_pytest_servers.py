@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection
 
 from config.celery import app
-from development.testing import PaymentProvider, SmtpServer
+from development.testing import PaymentProvider, SmtpServer, point_at_broker
 
 
 def test_a_run_has_servers_of_its_own() -> None:
@@ -30,8 +30,13 @@ def test_a_test_s_broker_is_empty_and_the_app_publishes_to_it(broker_url: str) -
         assert broker.llen("default") == 1
 
 
-def test_after_a_test_the_app_is_back_at_the_run_s_broker() -> None:
-    assert settings.BROKER_URL == app.conf.broker_url == os.environ["BROKER_URL"]
+def test_after_a_test_the_app_is_back_at_the_run_s_broker(broker_url: str) -> None:
+    with point_at_broker(settings, "BROKER_URL", "config.celery", os.environ["BROKER_URL"]):
+        app.send_task("tests.nothing", queue="default")
+    assert app.conf.broker_url == broker_url
+    app.send_task("tests.nothing", queue="default")
+    with redis.Redis.from_url(broker_url) as broker:
+        assert broker.llen("default") == 1
 
 
 def test_the_smtp_server_records_what_it_takes(smtp_server: SmtpServer) -> None:

@@ -65,9 +65,9 @@ def default_slug(name: object) -> str:
     return f"{slug}_shop" if is_taken(slug) else slug
 
 
-def quoted(value: object) -> str:
-    """Return the text in double quotes, as TOML and YAML both read it."""
-    return json.dumps(value, ensure_ascii=False)
+def in_quotes(value: object) -> str:
+    """Return the text to stand between double quotes, as TOML and YAML both read it."""
+    return json.dumps(value, ensure_ascii=False)[1:-1]
 
 
 def markdown(value: object) -> str:
@@ -80,8 +80,8 @@ def markdown(value: object) -> str:
 FILTERS = {
     "checked_slug": checked_slug,
     "default_slug": default_slug,
+    "in_quotes": in_quotes,
     "markdown": markdown,
-    "quoted": quoted,
 }
 
 

@@ -53,7 +53,7 @@ def resolved(pyproject: str) -> list[str]:
 def answered(pyproject: str) -> str:
     """Return the template's text with any answer: only the dependencies matter here."""
     named = pyproject.replace("{{ cookiecutter.project_slug }}", "shop")
-    return re.sub(r"\{\{.*?\}\}", '"any@example.com"', named)
+    return re.sub(r"\{\{.*?\}\}", "any@example.com", named)
 
 
 def pins_of(pyproject: str) -> list[str]:

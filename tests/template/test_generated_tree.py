@@ -100,6 +100,13 @@ def test_every_file_can_be_read_by_its_tool(make: Any) -> None:
                 assert yaml.safe_load(text)
 
 
+def test_the_template_s_own_toml_can_be_read_so_that_linters_work_in_it(template: Path) -> None:
+    source = template / "{{cookiecutter.project_slug}}"
+
+    for name in ("pyproject.toml", "config/project.toml"):
+        assert tomllib.loads((source / name).read_text("utf-8"))
+
+
 def test_the_workflow_keeps_its_own_expressions(make: Any) -> None:
     workflow = yaml.safe_load((make() / ".github/workflows/tests.yml").read_text())
 

@@ -154,7 +154,7 @@ def test_cruft_update_serves_a_new_filter_and_a_new_question(
     )
     change(
         work / "{{cookiecutter.project_slug}}/config/project.toml",
-        lambda text: text + "motto = {{ cookiecutter.motto | shouted | quoted }}\n",
+        lambda text: text + 'motto = "{{ cookiecutter.motto | shouted | in_quotes }}"\n',
     )
     publish(run, work)
 

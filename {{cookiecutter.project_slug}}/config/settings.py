@@ -5,6 +5,7 @@ servers that `start.py` runs, there while they run) fill in what the environment
 """
 
 import tomllib
+from email.utils import quote
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -127,10 +128,16 @@ if env.bool("BEHIND_TLS_PROXY", False):
 # Mail: every mail becomes a task on queue `mail`; the worker delivers it through EMAIL_URL. -------
 EMAIL_BACKEND = "patterns.queued_mail.backend.EmailBackend"
 vars().update(
-    {name: value for name, value in env.dj_email_url("EMAIL_URL").items() if name != "EMAIL_BACKEND"}
+    {
+        name: value
+        for name, value in env.dj_email_url("EMAIL_URL").items()
+        if name != "EMAIL_BACKEND"
+    }
 )
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", PROJECT["contact_email"])
+DEFAULT_FROM_EMAIL = env.str(
+    "DEFAULT_FROM_EMAIL", f'"{quote(PROJECT["name"])}" <{PROJECT["contact_email"]}>'
+)
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 # Brokers: one for the shop, one for analytics, and nothing else in either. ------------------------

@@ -87,7 +87,7 @@ def wire_bytes(message: EmailMessage) -> bytes:
 def message_id_of(content: bytes) -> str:
     """Return the Message-ID, or a made-up one where an overridden `message()` gives none."""
     given = BytesHeaderParser().parsebytes(content)["Message-ID"]
-    text = "" if given is None else for_people(given, MESSAGE_ID_LENGTH + 1).strip()
+    text = for_people(str("" if given is None else given).strip(), MESSAGE_ID_LENGTH + 1)
     if len(text) > MESSAGE_ID_LENGTH:
         raise MailNotAccepted(
             f"Message-ID {text[:40]!r}... is longer than {MESSAGE_ID_LENGTH} characters: "

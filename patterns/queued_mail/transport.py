@@ -34,17 +34,19 @@ def offer(stored: QueuedMail) -> Answer:
     What fails before the mail is offered (connecting, TLS, logging in) says nothing about the
     mail, so it is never a refusal.
     """
+    connection = None
     try:
-        connection = delivery_connection()
-        connection.open()
-    except Exception as error:
-        raise MailNotDelivered(f"The mail server cannot be used: {words(error)}") from error
-    try:
+        try:
+            connection = delivery_connection()
+            connection.open()
+        except Exception as error:
+            raise MailNotDelivered(f"The mail server cannot be used: {words(error)}") from error
         return answer_of(connection, stored)
     finally:
-        # The mail's fate is known: a server that drops the line afterwards changes nothing.
+        # The mail's fate is known: a server that drops the line now changes nothing.
         with suppress(OSError):
-            connection.close()
+            if connection is not None:
+                connection.close()
 
 
 def delivery_connection() -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import django
+import kombu.pools
 import pytest
 from aiosmtpd.controller import Controller
 from django.conf import settings
@@ -52,6 +53,11 @@ from mail_shop.celery import app  # noqa: E402
 from mail_shop.models import Order  # noqa: E402
 from patterns.queued_mail import publication  # noqa: E402
 from patterns.queued_mail.models import QueuedMail  # noqa: E402
+
+# In here, not in a test, where every warning is an error: Celery 5.7 warns of a task's `queue`,
+# which is where a project with one list of queues looks for it.
+app.autodiscover_tasks(force=True)
+app.finalize()
 
 
 def eventually(is_so: Callable[[], Any], seconds: float = DEADLINE_SECONDS) -> Any:
@@ -118,8 +124,7 @@ def closed_pools() -> Iterator[None]:
 def publish_to(url: str) -> None:
     app.set_default()
     app.conf.broker_url = url
-    if app._pool is not None:
-        app._pool.force_close_all()
+    kombu.pools.reset()
     app._after_fork()
     publication.Pause.until = 0.0
     assert current_app.conf.broker_url == url
@@ -177,12 +182,16 @@ def smtp_down(settings: Any) -> SMTPServer:
     return server
 
 
-def deliver_to(settings: Any, port: int) -> None:
+def deliver_to(settings: Any, port: int, **options: Any) -> None:
     if django.VERSION >= (6, 1):
-        delivery = {**settings.MAILERS["delivery"], "OPTIONS": {"host": "127.0.0.1", "port": port}}
+        options = {"host": "127.0.0.1", "port": port, "timeout": 10, **options}
+        delivery = {**settings.MAILERS["delivery"], "OPTIONS": options}
         settings.MAILERS = {**settings.MAILERS, "delivery": delivery}
-    else:
-        settings.EMAIL_PORT = port
+        return
+    names = {"username": "EMAIL_HOST_USER", "password": "EMAIL_HOST_PASSWORD"}
+    settings.EMAIL_PORT = port
+    for name, value in options.items():
+        setattr(settings, names.get(name, f"EMAIL_{name.upper()}"), value)
 
 
 @dataclass

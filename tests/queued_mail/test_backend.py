@@ -8,6 +8,7 @@ import pytest
 from conftest import SMTPServer, plain_smtp_connection
 from django.core import mail
 from django.core.mail import EmailMessage, send_mail, send_mass_mail
+from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from django.test import Client
 from mail_shop.models import Order
@@ -96,7 +97,7 @@ def silently() -> dict[str, Any]:
     return {} if hasattr(mail, "mailers") else {"fail_silently": True}
 
 
-@pytest.mark.parametrize("address", ["not an address", "", "a@example.com, b@example.com"])
+@pytest.mark.parametrize("address", ["a@b@example.com", "", "a@example.com, b@example.com"])
 def test_an_address_that_is_none_is_refused_when_the_mail_is_sent(address: str) -> None:
     recipients = [address, "a@example.com"] if address else ["\x00@example.com"]
     with pytest.raises(ValueError, match="(?i)invalid|address"):
@@ -236,7 +237,7 @@ def test_a_database_error_is_raised_and_silenced_as_a_dead_mail_server_is() -> N
         with pytest.raises(Exception, match="division by zero"), connection.cursor() as cursor:
             cursor.execute("SELECT 1/0")
         assert EmailBackend(fail_silently=True).send_messages([plain()]) == 0
-        with pytest.raises(transaction.TransactionManagementError):
+        with pytest.raises(DatabaseError):
             plain().send()
         transaction.set_rollback(True)
 

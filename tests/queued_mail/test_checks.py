@@ -1,0 +1,90 @@
+"""Each misconfiguration has an id and a hint."""
+
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from mail_shop.celery import app
+
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+QUEUE = "patterns.queued_mail.backend.EmailBackend"
+
+
+def found() -> dict[str, str]:
+    messages = run_checks(tags=["queued_mail"])
+    assert all(message.hint for message in messages)
+    return {str(message.id): message.msg for message in messages}
+
+
+def use_delivery(settings: Any, backend: str, **options: Any) -> None:
+    if hasattr(settings, "MAILERS"):
+        delivery = {"BACKEND": backend, "OPTIONS": {"host": "x", "timeout": 10, **options}}
+        settings.MAILERS = {**settings.MAILERS, "delivery": delivery}
+    else:
+        settings.QUEUED_MAIL_DELIVERY_BACKEND = backend
+        settings.EMAIL_TIMEOUT = options.get("timeout", 10)
+
+
+def test_a_right_configuration_has_no_messages() -> None:
+    assert found() == {}
+
+
+def test_e001_a_setting_that_does_not_exist(settings: Any) -> None:
+    settings.QUEUED_MAIL_MAX_BYTE = 1
+    assert "QUEUED_MAIL_MAX_BYTE is no setting" in found()["queued_mail.E001"]
+
+
+def test_e002_an_empty_queue(settings: Any) -> None:
+    settings.QUEUED_MAIL_QUEUE = ""
+    assert list(found()) == ["queued_mail.E002"]
+
+
+@pytest.mark.parametrize("value", [0, -1, "10", None, True])
+def test_e003_a_number_that_is_none(settings: Any, value: Any) -> None:
+    settings.QUEUED_MAIL_MAX_BYTES = value
+    assert repr(value) in found()["queued_mail.E003"]
+
+
+def test_e004_a_delivery_backend_that_cannot_be_loaded(settings: Any) -> None:
+    settings.QUEUED_MAIL_DELIVERY_BACKEND = "no.such.backend"
+    assert "no.such.backend" in found()["queued_mail.E004"]
+
+
+def test_e005_a_delivery_backend_that_is_the_queue(settings: Any) -> None:
+    use_delivery(settings, QUEUE)
+    assert list(found()) == ["queued_mail.E005"]
+
+
+def test_e006_a_mailer_that_fails_silently(settings: Any) -> None:
+    if not hasattr(settings, "MAILERS"):
+        assert found() == {}  # delivery passes fail_silently=False itself
+        return
+    use_delivery(settings, SMTP, fail_silently=True)
+    assert list(found()) == ["queued_mail.E006"]
+
+
+def test_e007_a_database_that_is_not_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django.db.connection.vendor", "sqlite", raising=False)
+    monkeypatch.setattr("django.db.backends.postgresql.base.DatabaseWrapper.vendor", "sqlite")
+    assert list(found()) == ["queued_mail.E007"]
+
+
+def test_w001_a_mail_server_without_a_timeout(settings: Any) -> None:
+    use_delivery(settings, SMTP, timeout=None)
+    assert list(found()) == ["queued_mail.W001"]
+
+
+def test_w002_mail_that_does_not_go_through_the_queue(settings: Any) -> None:
+    if hasattr(settings, "MAILERS"):
+        settings.MAILERS = {**settings.MAILERS, "default": {"BACKEND": SMTP}}
+    else:
+        settings.EMAIL_BACKEND = SMTP
+    assert list(found()) == ["queued_mail.W002"]
+
+
+def test_w003_a_broker_without_a_timeout() -> None:
+    options, app.conf.broker_transport_options = app.conf.broker_transport_options, {}
+    try:
+        assert list(found()) == ["queued_mail.W003"]
+    finally:
+        app.conf.broker_transport_options = options

@@ -1,0 +1,288 @@
+"""What becomes of a stored mail at a mail server that answers this or that."""
+
+import threading
+from typing import Any
+
+import pytest
+from conftest import SMTPServer, deliver_to, eventually
+from django.db import connection, transaction
+from django.utils import timezone
+from mail_shop.models import Order
+from messages import make, plain
+from django.core.mail import EmailMessage
+from patterns.queued_mail.delivery import deliver_once
+from patterns.queued_mail.errors import MailNotDelivered, MailRefused, ReceiverFailed
+from patterns.queued_mail.models import QueuedMail
+from patterns.queued_mail.signals import mail_sent
+
+
+def stored(**options: Any) -> QueuedMail:
+    plain(**options).send()
+    return QueuedMail.objects.get()
+
+
+def deliver(mail: QueuedMail) -> None:
+    try:
+        deliver_once(str(mail.pk), mail.publication)
+    finally:
+        mail.refresh_from_db()
+
+
+def test_a_sent_mail_is_recorded_with_what_its_receivers_write(smtp: SMTPServer) -> None:
+    Order.objects.create(message_id="<fixed@example.com>")
+    mail = stored()
+    deliver(mail)
+    assert (mail.state, mail.attempts, mail.outstanding) == ("sent", 1, [])
+    assert Order.objects.get().is_mailed
+    assert len(smtp.mails) == 1
+
+
+def test_a_mail_that_is_sent_is_not_sent_again_by_a_second_message(smtp: SMTPServer) -> None:
+    mail = stored()
+    deliver(mail)
+    deliver(mail)
+    assert smtp.offers == 1
+    assert mail.attempts == 1
+
+
+def test_a_mail_being_delivered_is_left_alone_by_a_second_message(smtp: SMTPServer) -> None:
+    mail = stored()
+    smtp.delay_seconds = 1.0
+
+    def first() -> None:
+        deliver_once(str(mail.pk), mail.publication)
+        connection.close()
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    eventually(lambda: smtp.offers)
+    deliver_once(str(mail.pk), mail.publication)
+    assert smtp.mails == []  # it returned while the first was still at it
+    thread.join()
+    assert len(smtp.mails) == 1
+    assert smtp.offers == 1
+
+
+@pytest.mark.parametrize("answer", ["451 later", "421 closing", "452 full"])
+def test_an_answer_of_4xx_is_worth_another_attempt(answer: str, smtp: SMTPServer) -> None:
+    mail = stored()
+    smtp.replies_to_data = [answer]
+    with pytest.raises(MailNotDelivered, match=answer[:3]) as caught:
+        deliver(mail)
+    assert caught.value.is_permanent is False
+    assert (mail.state, mail.attempts) == ("waiting", 1)
+    assert answer[:3] in mail.error
+    deliver(mail)
+    assert (mail.state, mail.attempts, mail.error) == ("sent", 2, "")
+
+
+def test_an_answer_of_5xx_is_a_failure_at_once_and_recorded(smtp: SMTPServer) -> None:
+    mail = stored()
+    smtp.replies_to_data = ["554 no spam, please"]
+    with pytest.raises(MailRefused, match="554 no spam") as caught:
+        deliver(mail)
+    assert caught.value.is_permanent
+    assert not isinstance(caught.value, OSError)
+    assert (mail.state, mail.error) == ("failed", "554 no spam, please")
+    assert bytes(mail.content) != b""
+    deliver(mail)
+    assert smtp.offers == 1
+
+
+def test_a_server_that_is_down_is_worth_another_attempt(
+    smtp_down: SMTPServer, settings: Any
+) -> None:
+    mail = stored()
+    with pytest.raises(MailNotDelivered, match="cannot be used: ConnectionRefusedError"):
+        deliver(mail)
+    assert mail.state == "waiting"
+    controller = smtp_down.start()
+    deliver(mail)
+    assert mail.state == "sent"
+    controller.stop()
+
+
+def test_a_server_that_is_slower_than_the_timeout_is_worth_another_attempt(
+    smtp: SMTPServer, settings: Any
+) -> None:
+    mail = stored()
+    smtp.delay_seconds = 3.0
+    deliver_to(settings, smtp.port, timeout=0.5)
+    with pytest.raises(MailNotDelivered, match="(?i)time"):
+        deliver(mail)
+    assert mail.state == "waiting"
+
+
+def test_wrong_credentials_do_not_fail_the_mails(smtp: SMTPServer, settings: Any) -> None:
+    mail = stored()
+    deliver_to(settings, smtp.port, username="me", password="wrong")
+    with pytest.raises(MailNotDelivered, match="cannot be used"):
+        deliver(mail)
+    assert mail.state == "waiting"
+
+
+def test_recipients_refused_for_good_are_recorded_and_the_others_get_the_mail(
+    smtp: SMTPServer,
+) -> None:
+    mail = stored(to=["anna@example.com", "gone@example.com"])
+    smtp.replies_to_recipients = {"gone@example.com": "550 no such user"}
+    deliver(mail)
+    assert mail.state == "sent"
+    assert mail.refused == {"gone@example.com": "550 no such user"}
+    assert smtp.mails[0][1] == ["anna@example.com"]
+
+
+def test_recipients_asked_to_wait_are_tried_again_without_the_others(smtp: SMTPServer) -> None:
+    mail = stored(to=["anna@example.com", "grey@example.com", "gone@example.com"])
+    smtp.replies_to_recipients = {
+        "grey@example.com": "450 greylisted",
+        "gone@example.com": "550 no such user",
+    }
+    with pytest.raises(MailNotDelivered, match="450 greylisted"):
+        deliver(mail)
+    assert (mail.state, mail.outstanding) == ("waiting", ["grey@example.com"])
+    smtp.replies_to_recipients = {}
+    deliver(mail)
+    assert [recipients for _, recipients, _ in smtp.mails] == [
+        ["anna@example.com"],
+        ["grey@example.com"],
+    ]
+    assert (mail.state, list(mail.refused)) == ("sent", ["gone@example.com"])
+
+
+@pytest.mark.parametrize(
+    ("answers", "error"),
+    [
+        (["550 gone", "550 gone"], MailRefused),
+        (["450 later", "550 gone"], MailNotDelivered),
+        (["421 closing", "550 gone"], MailNotDelivered),
+    ],
+)
+def test_a_mail_refused_for_all_fails_unless_one_of_them_may_still_get_it(
+    smtp: SMTPServer, answers: list[str], error: type[Exception]
+) -> None:
+    mail = stored(to=["a@example.com", "b@example.com"])
+    smtp.replies_to_recipients = dict(zip(mail.recipients, answers, strict=True))
+    with pytest.raises(error):
+        deliver(mail)
+    assert smtp.mails == []
+    assert mail.state == ("failed" if error is MailRefused else "waiting")
+    if error is MailNotDelivered:
+        smtp.replies_to_recipients = {}
+        deliver(mail)
+        assert mail.state == "sent"
+        assert "a@example.com" in smtp.mails[0][1]
+
+
+def test_a_mail_is_given_up_when_it_was_tried_for_long_enough(
+    smtp: SMTPServer, settings: Any
+) -> None:
+    settings.QUEUED_MAIL_GIVE_UP_AFTER_HOURS = 24
+    mail = stored()
+    smtp.replies_to_data = ["451 later"] * 3
+    QueuedMail.objects.update(enqueued_at=timezone.now() - timezone.timedelta(hours=48))
+    with pytest.raises(MailNotDelivered):  # the broker was away, not the mail server: still new
+        deliver(mail)
+    QueuedMail.objects.update(first_attempt_at=timezone.now() - timezone.timedelta(hours=23))
+    with pytest.raises(MailNotDelivered):
+        deliver(mail)
+    QueuedMail.objects.update(first_attempt_at=timezone.now() - timezone.timedelta(hours=25))
+    with pytest.raises(MailRefused, match="Given up after 3 attempts"):
+        deliver(mail)
+    assert mail.state == "failed"
+
+
+def test_only_the_newest_task_message_is_retried(smtp: SMTPServer) -> None:
+    mail = stored()
+    smtp.replies_to_data = ["451 later"] * 2
+    QueuedMail.objects.update(publication=2)
+    deliver_once(
+        str(mail.pk), 1
+    )  # an older one fails in silence: the newer one has its own retries
+    assert smtp.offers == 1
+    with pytest.raises(MailNotDelivered):
+        deliver_once(str(mail.pk), 2)
+    deliver_once(str(mail.pk), 1)  # but it may deliver
+    assert len(smtp.mails) == 1
+
+
+def test_a_receiver_that_raises_loses_its_own_changes_and_not_the_record(smtp: SMTPServer) -> None:
+    Order.objects.create(message_id="<raises@example.com>")
+    mail = stored(headers={"Message-ID": "<raises@example.com>"})
+    with pytest.raises(ReceiverFailed, match="this receiver is broken") as caught:
+        deliver(mail)
+    assert caught.value.is_permanent
+    assert mail.state == "sent"
+    assert not Order.objects.get().is_mailed
+
+
+def test_the_signal_is_sent_within_the_transaction_that_records(smtp: SMTPServer) -> None:
+    seen = []
+
+    def look(sender: Any, message_id: str, **_: Any) -> None:
+        seen.append((connection.in_atomic_block, QueuedMail.objects.get().state, message_id))
+
+    mail_sent.connect(look)
+    deliver(stored())
+    mail_sent.disconnect(look)
+    assert seen == [(True, "sent", "<fixed@example.com>")]
+
+
+def test_a_delivery_within_another_transaction_is_refused(smtp: SMTPServer) -> None:
+    mail = stored()
+    with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
+        deliver(mail)
+    assert smtp.offers == 0
+
+
+def test_a_mail_of_no_known_id_is_nothing_to_do() -> None:
+    deliver_once("00000000-0000-4000-8000-000000000000", 1)
+
+
+def test_a_broken_delivery_setting_loses_no_mail(settings: Any) -> None:
+    mail = stored()
+    settings.QUEUED_MAIL_DELIVERY_BACKEND = "no.such.backend"
+    with pytest.raises(MailNotDelivered, match="cannot be used"):
+        deliver(mail)
+    assert mail.state == "waiting"
+
+
+@pytest.mark.parametrize("kind", ["console", "filebased", "locmem"])
+def test_other_backends_of_django_deliver_too(
+    kind: str, settings: Any, tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mail = stored()
+    path = f"django.core.mail.backends.{kind}.EmailBackend"
+    settings.EMAIL_FILE_PATH = str(tmp_path)
+    if hasattr(settings, "MAILERS"):
+        options = {"file_path": str(tmp_path)} if kind == "filebased" else {}
+        settings.MAILERS = {**settings.MAILERS, "delivery": {"BACKEND": path, "OPTIONS": options}}
+        del settings.EMAIL_FILE_PATH
+    else:
+        settings.QUEUED_MAIL_DELIVERY_BACKEND = path
+    deliver(mail)
+    assert mail.state == "sent"
+    if kind == "console":
+        assert "How are you?" in capsys.readouterr().out
+    if kind == "filebased":
+        assert b"How are you?" in next(tmp_path.glob("*.log")).read_bytes()
+
+
+def test_a_frozen_delivery_gives_its_row_back_in_the_end(settings: Any) -> None:
+    from patterns.queued_mail.delivery import claimed
+
+    settings.QUEUED_MAIL_LOCK_SECONDS = 77
+    mail = stored()
+    with claimed(str(mail.pk)) as row, connection.cursor() as cursor:
+        assert row is not None
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        assert cursor.fetchone() == ("77s",)
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        assert cursor.fetchone() == ("0",)
+
+
+def test_an_empty_body_arrives(smtp: SMTPServer) -> None:
+    make(EmailMessage, "", "").send()
+    deliver(QueuedMail.objects.get())
+    assert smtp.mails[0][2].endswith(b"\r\n\r\n")

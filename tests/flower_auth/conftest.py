@@ -34,7 +34,6 @@ TOKEN = "a-token-of-the-tests"
 PAGE = {"Accept": "text/html,application/xhtml+xml"}
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class Process:
     """A process that a test started, and what it wrote."""
@@ -58,6 +57,7 @@ class Flower(Process):
     """A running Flower; `get` and `send` are a browser's, with the session cookie given."""
 
     port: int
+    browser: httpx.Client
     prefix: str = "/flower"
 
     def get(self, path: str, cookie: str | None = None, **options: Any) -> httpx.Response:
@@ -71,7 +71,8 @@ class Flower(Process):
         if cookie is not None:
             headers["Cookie"] = f"sessionid={cookie}"
         url = f"http://127.0.0.1:{self.port}{self.prefix}{path}"
-        return httpx.request(method, url, headers=headers, timeout=DEADLINE_SECONDS, **options)
+        self.browser.cookies.clear()
+        return self.browser.request(method, url, headers=headers, **options)
 
 
 class People:
@@ -87,17 +88,23 @@ class People:
         )
 
     def ask(self, order: str, **arguments: Any) -> Any:
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         print(json.dumps([order, arguments]), file=self.process.stdin, flush=True)
         return json.loads(self.process.stdout.readline())
 
-    def log_in(self, username: str | None = None, **fields: Any) -> str:
-        """Make a person, staff or whatever the fields say, and return their session's cookie."""
-        name = username or f"person-{secrets.token_hex(6)}"
-        return str(self.ask("log_in", username=name, **fields))
+    def meet(self, name: str = "person", **fields: Any) -> tuple[str, str]:
+        """Make somebody, staff or whatever the fields say; return their name and session cookie."""
+        unique = f"{name}-{secrets.token_hex(6)}"
+        return unique, str(self.ask("log_in", username=unique, **fields))
+
+    def log_in(self, name: str = "person", **fields: Any) -> str:
+        """Make somebody as `meet` does, and return their session cookie alone."""
+        return self.meet(name, **fields)[1]
 
     def end(self) -> None:
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         self.process.stdin.close()
         self.process.wait(DEADLINE_SECONDS)
         self.process.stdout.close()
@@ -109,7 +116,7 @@ class Project:
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder = folder
         self.stack = stack
-        self.database = self.start_database()
+        self.start_database()
         self.broker = self.start_broker("broker")
         self.cache = self.start_broker("cache")
         self.environment = {
@@ -129,8 +136,10 @@ class Project:
         self.people.ask("migrate")
 
     def start_database(self) -> Server:
+        """Start PostgreSQL, for the first time or on what it has."""
         server = start_postgres(self.folder / "postgres", database="shop", durable=False)
         self.stack.callback(server.stop)
+        self.database = server
         return server
 
     def start_broker(self, name: str, port: int | None = None) -> Server:
@@ -158,21 +167,29 @@ class Project:
             )
         return running, log
 
-    def start_flower(self, *arguments: str, app: str = "project.celery", **environment: str) -> Flower:
+    def start_flower(
+        self, *arguments: str, app: str = "project.celery", **environment: str
+    ) -> Flower:
         """Start Flower on a free port and wait until it answers."""
         port = free_port()
         running, log = self.run(
             "flower", "-A", app, "flower", f"--port={port}", *arguments, **environment
         )
-        flower = Flower(running=running, log=log, port=port)
+        # No environment: a proxy for this machine's clients would be asked for loopback too.
+        browser = httpx.Client(timeout=DEADLINE_SECONDS, trust_env=False)
+        flower = Flower(running=running, log=log, port=port, browser=browser)
+        self.stack.callback(browser.close)
         self.stack.callback(flower.stop, signal.SIGKILL)
         wait_for("Flower to answer", lambda: answers(flower))
         return flower
 
-    def refused_flower(self, *arguments: str, **environment: str) -> Process:
+    def refused_flower(
+        self, *arguments: str, app: str = "project.celery", **environment: str
+    ) -> Process:
         """Start a Flower that is expected to end by itself, and wait for its end."""
-        arguments = ("-A", "project.celery", "flower", f"--port={free_port()}", *arguments)
-        running, log = self.run("refused", *arguments, **environment)
+        words = ("-A", app, "flower", f"--port={free_port()}", *arguments)
+        running, log = self.run("refused", *words, **environment)
+        self.stack.callback(running.wait)
         self.stack.callback(running.kill)
         running.wait(DEADLINE_SECONDS)
         return Process(running=running, log=log)
@@ -188,7 +205,7 @@ class Project:
 
     def enqueue(self, *names: str) -> None:
         """Let one task run for each name."""
-        code = "import sys; from project.celery import greet; [greet.delay(n) for n in sys.argv[1:]]"
+        code = "import sys; from project.celery import greet; list(map(greet.delay, sys.argv[1:]))"
         subprocess.run([sys.executable, "-c", code, *names], env=self.environment, check=True)
 
 

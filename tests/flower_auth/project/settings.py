@@ -5,6 +5,7 @@ import os
 import dj_database_url
 
 SECRET_KEY = os.environ["SECRET_KEY"]
+SECRET_KEY_FALLBACKS = os.environ.get("SECRET_KEY_FALLBACK", "").split()
 ALLOWED_HOSTS = ["127.0.0.1"]
 ROOT_URLCONF = "project.urls"
 INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes"]
@@ -23,5 +24,5 @@ AUTHENTICATION_BACKENDS = [
 ]
 DATABASES = {"default": dj_database_url.parse(os.environ["DATABASE_URL"], conn_max_age=60)}
 DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5}
-LOGIN_URL = "login"
+LOGIN_URL = os.environ.get("LOGIN_URL", "login")
 USE_TZ = True

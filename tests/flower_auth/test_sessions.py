@@ -1,0 +1,129 @@
+"""Django's own sessions, users and passwords decide, in every backend, through every outage."""
+
+import signal
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from conftest import Flower, People, Project, wait_for
+
+SIGNED = "django.contrib.sessions.backends.signed_cookies"
+ENGINES = {
+    "cache": "django.contrib.sessions.backends.cache",
+    "cached_db": "django.contrib.sessions.backends.cached_db",
+    "file": "django.contrib.sessions.backends.file",
+    "signed_cookies": SIGNED,
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
+def test_every_session_backend_of_django_serves(
+    shared_project: Project, tmp_path: Path, engine: str
+) -> None:
+    # The sessions app is needed by those alone that keep their sessions in the database.
+    settings = {"SESSION_ENGINE": engine, "SESSION_FILE_PATH": str(tmp_path)}
+    settings["SESSIONS_APP"] = "1" if engine.endswith("db") else "0"
+    people = shared_project.start_people(**settings)
+    flower = shared_project.start_flower(**settings)
+    staff, customer = people.log_in(is_staff=True), people.log_in()
+    assert flower.get("/tasks", staff).status_code == httpx.codes.OK
+    assert flower.get("/tasks", customer).status_code == httpx.codes.FORBIDDEN
+    forged = ("x" + staff[1:], staff[:-1] + "_", "garbage" * 9, "../" * 20)
+    for cookie in forged:
+        assert flower.get("/tasks", cookie).status_code == httpx.codes.FOUND, cookie
+    if engine != SIGNED:  # which cannot be ended: that is Django's word for it too
+        people.ask("log_out", session_key=staff)
+        assert flower.get("/tasks", staff).status_code == httpx.codes.FOUND
+    flower.stop()
+
+
+def test_an_auth_backend_that_knows_inactive_users_lets_none_of_them_in(
+    shared_project: Project,
+) -> None:
+    backend = {"AUTHENTICATION_BACKEND": "django.contrib.auth.backends.AllowAllUsersModelBackend"}
+    people = shared_project.start_people(**backend)
+    flower = shared_project.start_flower(**backend)
+    assert flower.get("/", people.log_in(is_staff=True)).status_code == httpx.codes.OK
+    inactive = people.log_in(is_staff=True, is_active=False)
+    assert flower.get("/", inactive).status_code == httpx.codes.FORBIDDEN
+    flower.stop()
+
+
+def test_a_look_at_a_session_does_not_change_it(flower: Flower, people: People) -> None:
+    name, cookie = people.meet(is_staff=True)
+    people.ask("change_password", username=name)
+    assert flower.get("/tasks", cookie).status_code == httpx.codes.FOUND
+    assert people.ask("is_kept", session_key=cookie), "it is the site's to end"
+
+
+def test_a_session_from_before_a_new_secret_key_stays_good(shared_project: Project) -> None:
+    cookie = shared_project.people.log_in(is_staff=True)
+    old = shared_project.environment["SECRET_KEY"]
+    flower = shared_project.start_flower(SECRET_KEY="another" * 9, SECRET_KEY_FALLBACK=old)
+    for _ in range(2):
+        assert flower.get("/tasks", cookie).status_code == httpx.codes.OK
+    flower.stop()
+
+
+def test_a_stopped_database_closes_flower_and_a_started_one_opens_it(project: Project) -> None:
+    flower, staff = project.start_flower(), project.people.log_in(is_staff=True)
+    assert flower.get("/tasks", staff).status_code == httpx.codes.OK
+    project.database.stop()
+    before = len(flower.words.splitlines())
+    answer = flower.get("/tasks", staff)
+    assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
+    assert "closed" in answer.text
+    assert flower.get("/tasks").status_code == httpx.codes.FOUND
+    (line,) = flower.words.splitlines()[before:]
+    assert "Flower is closed: no session was read (OperationalError: " in line
+    project.start_database()
+    wait_for(
+        "staff to be let in", lambda: flower.get("/tasks", staff).status_code == httpx.codes.OK
+    )
+
+
+def test_a_flower_that_starts_before_its_database_opens_later(project: Project) -> None:
+    staff = project.people.log_in(is_staff=True)
+    project.database.stop()
+    flower = project.start_flower()
+    assert flower.get("/tasks", staff).status_code == httpx.codes.SERVICE_UNAVAILABLE
+    project.start_database()
+    wait_for(
+        "staff to be let in", lambda: flower.get("/tasks", staff).status_code == httpx.codes.OK
+    )
+
+
+def test_a_frozen_database_closes_flower_within_seconds_and_holds_up_nobody_else(
+    project: Project,
+) -> None:
+    flower, staff = project.start_flower(), project.people.log_in(is_staff=True)
+    assert flower.get("/tasks", staff).status_code == httpx.codes.OK
+    freeze(project, signal.SIGSTOP)
+    started = time.monotonic()
+    assert flower.get("/tasks", staff).status_code == httpx.codes.SERVICE_UNAVAILABLE
+    assert time.monotonic() - started < 15
+    assert flower.get("/tasks").status_code == httpx.codes.FOUND
+    freeze(project, signal.SIGCONT)
+    wait_for(
+        "staff to be let in", lambda: flower.get("/tasks", staff).status_code == httpx.codes.OK
+    )
+
+
+def test_flower_ends_while_the_database_is_frozen(project: Project) -> None:
+    flower, staff = project.start_flower(), project.people.log_in(is_staff=True)
+    assert flower.get("/tasks", staff).status_code == httpx.codes.OK
+    freeze(project, signal.SIGSTOP)
+    assert flower.get("/tasks", staff).status_code == httpx.codes.SERVICE_UNAVAILABLE
+    started = time.monotonic()
+    flower.stop()
+    assert time.monotonic() - started < 10
+    freeze(project, signal.SIGCONT)
+
+
+def freeze(project: Project, number: int) -> None:
+    """Stop PostgreSQL and its children where they are, or let them go on."""
+    server = psutil.Process(project.database.process.pid)
+    for process in (server, *server.children(recursive=True)):
+        process.send_signal(number)

@@ -118,7 +118,7 @@ def wrong_surroundings() -> Iterator[CheckMessage]:
 def backend_class(name: str) -> type:
     """Return the class behind a mailer's alias or a dotted path."""
     if configuration.has_mailers():
-        name = settings.MAILERS[name].get("BACKEND", f"{smtp.__name__}.EmailBackend")
+        name = configuration.mailer(name).get("BACKEND", f"{smtp.__name__}.EmailBackend")
     found: type = import_string(name)
     return found
 
@@ -126,5 +126,5 @@ def backend_class(name: str) -> type:
 def backend_options(name: str) -> dict[str, Any]:
     """Return the options of the backend that delivers."""
     if configuration.has_mailers():
-        return dict(settings.MAILERS[name].get("OPTIONS", {}))
+        return dict(configuration.mailer(name).get("OPTIONS", {}))
     return {"timeout": settings.EMAIL_TIMEOUT}

@@ -3,7 +3,9 @@
 Read when they are used, so that a test can override them.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core import mail
@@ -12,6 +14,12 @@ from django.core import mail
 def has_mailers() -> bool:
     """Tell whether mail is configured by Django 6.1's MAILERS, not by EMAIL_BACKEND."""
     return hasattr(mail, "mailers") and hasattr(settings, "MAILERS")
+
+
+def mailer(alias: str) -> Mapping[str, Any]:
+    """Return one entry of MAILERS; raises LookupError where there is none."""
+    mailers: Mapping[str, Mapping[str, Any]] = getattr(settings, "MAILERS", {})
+    return mailers[alias]
 
 
 def delivery_backend() -> str:

@@ -61,8 +61,7 @@ def deliver(mail: QueuedMail) -> Exception | None:
     try:
         answer = offer(mail)
     except MailRefused as refusal:
-        mail.record_failed(str(refusal))
-        return refusal
+        return failed(mail, refusal)
     except MailNotDelivered as error:
         return try_later(mail, error)
     final = {who: reply(*why) for who, why in answer.refusals.items() if why[0] >= 500}
@@ -76,9 +75,7 @@ def deliver(mail: QueuedMail) -> Exception | None:
         }
         return try_later(mail, MailNotDelivered(f"Not yet taken for {reasons}"))
     if set(mail.refused) >= set(mail.recipients):
-        refusal = MailRefused(f"All recipients refused: {mail.refused}")
-        mail.record_failed(str(refusal))
-        return refusal
+        return failed(mail, MailRefused(f"All recipients refused: {mail.refused}"))
     return record_sent(mail)
 
 
@@ -88,7 +85,14 @@ def try_later(mail: QueuedMail, error: MailNotDelivered) -> Exception:
     if begun is None or timezone.now() - begun < configuration.give_up_after():
         mail.record_attempt(str(error))
         return error
-    refusal = MailRefused(f"Given up after {mail.attempts + 1} attempts since {begun}: {error}")
+    since = f"{begun:%Y-%m-%d %H:%M %Z}"
+    return failed(
+        mail, MailRefused(f"Given up after {mail.attempts + 1} attempts since {since}: {error}")
+    )
+
+
+def failed(mail: QueuedMail, refusal: MailRefused) -> Exception:
+    """Record that a mail is given up."""
     mail.record_failed(str(refusal))
     return refusal
 

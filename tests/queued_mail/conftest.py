@@ -51,6 +51,7 @@ from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
 from mail_shop.celery import app  # noqa: E402
 from mail_shop.models import Order  # noqa: E402
+
 from patterns.queued_mail import publication  # noqa: E402
 from patterns.queued_mail.models import QueuedMail  # noqa: E402
 
@@ -143,13 +144,13 @@ class SMTPServer:
 
     async def handle_RCPT(
         self, server: Any, session: Any, envelope: Any, to: str, options: Any
-    ) -> str:  # noqa: N802
+    ) -> str:
         if to in self.replies_to_recipients:
             return self.replies_to_recipients[to]
         envelope.rcpt_tos.append(to)
         return "250 OK"
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         self.offers += 1
         if self.delay_seconds:
             await asyncio.sleep(self.delay_seconds)

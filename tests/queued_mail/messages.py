@@ -10,7 +10,7 @@ import django
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 
 FIXED = {"Message-ID": "<fixed@example.com>", "Date": "Mon, 23 Nov 2026 12:00:00 +0000"}
-PIXEL = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\xff\xff\x00\x00\x00!\xf9\x04\x01\x00;\r\n.\n..\n\x00\xff"
+PIXEL = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\xff\xff\x00\x00\x00!\xf9;\r\n.\n..\n\x00\xff"
 
 
 class Signed(EmailMessage):
@@ -98,6 +98,12 @@ def latin_1() -> EmailMessage:
     return message
 
 
+def html_only() -> EmailMessage:
+    message = make(EmailMessage, "html", "<p>ä</p>")
+    message.content_subtype = "html"
+    return message
+
+
 KINDS = {
     "plain": plain,
     "empty body": lambda: make(EmailMessage, "", ""),
@@ -105,7 +111,7 @@ KINDS = {
     "long subject": lambda: make(EmailMessage, "Zahl ä " * 90, "x"),
     "long lines": lambda: make(EmailMessage, "long", "ä" * 5000 + "\n" + "b" * 5000),
     "mixed line ends": lambda: make(EmailMessage, "ends", "a\rb\nc\r\nd\n\n.\n"),
-    "html only": lambda: html_only(),
+    "html only": html_only,
     "alternatives": alternatives,
     "attachments": attachments,
     "inline image": inline_image,
@@ -118,9 +124,3 @@ KINDS = {
         EmailMessage, "many", "x", bcc=[f"person{n}@example.com" for n in range(1000)]
     ),
 }
-
-
-def html_only() -> EmailMessage:
-    message = make(EmailMessage, "html", "<p>ä</p>")
-    message.content_subtype = "html"
-    return message

@@ -1,5 +1,6 @@
 """The mails in the admin: looked at, escaped, sent again, and not changed."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.core.mail import send_mail
 from django.test import Client
 from django.utils import timezone
+
 from patterns.queued_mail.delivery import deliver_once
 from patterns.queued_mail.models import QueuedMail
 
@@ -68,7 +70,7 @@ def test_a_failed_mail_is_sent_again_to_whoever_did_not_get_it(
     row = mail(
         "refused",
         failed_at=timezone.now(),
-        first_attempt_at=timezone.now() - timezone.timedelta(days=3),
+        first_attempt_at=timezone.now() - timedelta(days=3),
         attempts=9,
         outstanding=[],
         refused={"b@example.com": "550 full"},

@@ -1,16 +1,18 @@
 """What becomes of a stored mail at a mail server that answers this or that."""
 
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from conftest import SMTPServer, deliver_to, eventually
+from django.core.mail import EmailMessage
 from django.db import connection, transaction
 from django.utils import timezone
 from mail_shop.models import Order
 from messages import make, plain
-from django.core.mail import EmailMessage
-from patterns.queued_mail.delivery import deliver_once
+
+from patterns.queued_mail.delivery import claimed, deliver_once
 from patterns.queued_mail.errors import MailNotDelivered, MailRefused, ReceiverFailed
 from patterns.queued_mail.models import QueuedMail
 from patterns.queued_mail.signals import mail_sent
@@ -108,7 +110,7 @@ def test_a_server_that_is_slower_than_the_timeout_is_worth_another_attempt(
     mail = stored()
     smtp.delay_seconds = 3.0
     deliver_to(settings, smtp.port, timeout=0.5)
-    with pytest.raises(MailNotDelivered, match="(?i)time"):
+    with pytest.raises(MailNotDelivered, match=r"(?i)time"):
         deliver(mail)
     assert mail.state == "waiting"
 
@@ -180,13 +182,13 @@ def test_a_mail_is_given_up_when_it_was_tried_for_long_enough(
     settings.QUEUED_MAIL_GIVE_UP_AFTER_HOURS = 24
     mail = stored()
     smtp.replies_to_data = ["451 later"] * 3
-    QueuedMail.objects.update(enqueued_at=timezone.now() - timezone.timedelta(hours=48))
+    QueuedMail.objects.update(enqueued_at=timezone.now() - timedelta(hours=48))
     with pytest.raises(MailNotDelivered):  # the broker was away, not the mail server: still new
         deliver(mail)
-    QueuedMail.objects.update(first_attempt_at=timezone.now() - timezone.timedelta(hours=23))
+    QueuedMail.objects.update(first_attempt_at=timezone.now() - timedelta(hours=23))
     with pytest.raises(MailNotDelivered):
         deliver(mail)
-    QueuedMail.objects.update(first_attempt_at=timezone.now() - timezone.timedelta(hours=25))
+    QueuedMail.objects.update(first_attempt_at=timezone.now() - timedelta(hours=25))
     with pytest.raises(MailRefused, match="Given up after 3 attempts"):
         deliver(mail)
     assert mail.state == "failed"
@@ -269,8 +271,6 @@ def test_other_backends_of_django_deliver_too(
 
 
 def test_a_frozen_delivery_gives_its_row_back_in_the_end(settings: Any) -> None:
-    from patterns.queued_mail.delivery import claimed
-
     settings.QUEUED_MAIL_LOCK_SECONDS = 77
     mail = stored()
     with claimed(str(mail.pk)) as row, connection.cursor() as cursor:

@@ -1,8 +1,12 @@
 """Mail through real processes: PostgreSQL, Valkey, Celery workers, an SMTP server, and kill -9."""
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable
+from datetime import timedelta
+from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +19,10 @@ from django.db import transaction
 from django.utils import timezone
 from mail_shop.models import Order
 from messages import plain
+
 from patterns.queued_mail import publication
 from patterns.queued_mail.models import QueuedMail
-from patterns.queued_mail.tasks import deliver, delete_sent, enqueue_forgotten
+from patterns.queued_mail.tasks import delete_sent, deliver, enqueue_forgotten
 
 StartWorker = Callable[..., Worker]
 
@@ -91,7 +96,7 @@ def test_a_refused_mail_is_not_retried(start_worker: StartWorker, smtp: SMTPServ
 
 
 def test_two_workers_and_many_messages_send_one_mail_once(
-    start_worker: StartWorker, smtp: SMTPServer
+    start_worker: StartWorker, smtp: SMTPServer, broker: Server
 ) -> None:
     smtp.delay_seconds = 0.5
     for _ in range(2):
@@ -102,19 +107,14 @@ def test_two_workers_and_many_messages_send_one_mail_once(
         for _ in range(10):
             deliver.apply_async(args=(str(row.pk), 1))
     eventually(lambda: all_sent(3))
-    publish_until_idle()
-    assert smtp.offers == 3
+    eventually(lambda: depth(broker) == 0)
+    send_mail("the last", "x", None, ["last@example.com"])  # behind every message
+    eventually(lambda: all_sent(4))
+    assert sorted(subjects(smtp)) == ["mail 0", "mail 1", "mail 2", "the last"]
 
 
-def publish_until_idle() -> None:
-    """Wait for a mail that is last in the queue: everything before it has run."""
-    send_mail("the last", "x", None, ["last@example.com"])
-    eventually(
-        lambda: QueuedMail.objects.filter(subject="the last", sent_at__isnull=False).exists()
-    )
-    smtp_offers_settle_seconds = 1.0
-    time.sleep(smtp_offers_settle_seconds)
-    QueuedMail.objects.filter(subject="the last").delete()
+def subjects(smtp: SMTPServer) -> list[str]:
+    return [str(message_from_bytes(content)["Subject"]) for _, _, content in smtp.mails]
 
 
 def test_a_worker_killed_before_the_mail_server_answers_sends_it_in_the_end(
@@ -160,7 +160,7 @@ def test_a_mail_whose_message_was_lost_is_published_again(
 
 
 def forget() -> None:
-    QueuedMail.objects.update(touched_at=timezone.now() - timezone.timedelta(minutes=6))
+    QueuedMail.objects.update(touched_at=timezone.now() - timedelta(minutes=6))
 
 
 def test_the_sweep_leaves_alone_what_is_not_forgotten(broker: Server, settings: Any) -> None:
@@ -176,7 +176,7 @@ def test_the_sweep_leaves_alone_what_is_not_forgotten(broker: Server, settings: 
     forget()
     enqueue_forgotten()
     assert depth(broker) == 5  # the untried one
-    QueuedMail.objects.update(touched_at=timezone.now() - timezone.timedelta(minutes=61))
+    QueuedMail.objects.update(touched_at=timezone.now() - timedelta(minutes=61))
     enqueue_forgotten()
     assert depth(broker) == 7  # the untried one and the one whose retries ended
     enqueue_forgotten()
@@ -190,7 +190,7 @@ def test_a_sweep_is_bounded_and_takes_the_longest_forgotten_first(
     for n in range(3):
         send_mail(f"mail {n}", "x", None, ["a@example.com"])
         QueuedMail.objects.filter(subject=f"mail {n}").update(
-            touched_at=timezone.now() - timezone.timedelta(hours=9 - n)
+            touched_at=timezone.now() - timedelta(hours=9 - n)
         )
     enqueue_forgotten()
     assert depth(broker) == 5
@@ -216,9 +216,6 @@ def test_a_broker_that_is_down_at_commit_costs_no_mail_and_no_time(
 
 
 def test_a_frozen_broker_holds_up_the_first_mail_alone(broker: Server) -> None:
-    import os
-    import signal
-
     plain().send()
     os.kill(broker.process.pid, signal.SIGSTOP)
     try:
@@ -248,8 +245,8 @@ def test_the_broker_is_tried_again_after_a_pause(
 
 def test_rows_of_mails_sent_long_ago_are_deleted_and_no_others(settings: Any) -> None:
     settings.QUEUED_MAIL_KEEP_DAYS = 30
-    long_ago = timezone.now() - timezone.timedelta(days=31)
-    lately = timezone.now() - timezone.timedelta(days=29)
+    long_ago = timezone.now() - timedelta(days=31)
+    lately = timezone.now() - timedelta(days=29)
     for name, changes in {
         "sent long ago": {"sent_at": long_ago},
         "sent lately": {"sent_at": lately},

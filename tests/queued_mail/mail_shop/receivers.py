@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from django.dispatch import receiver
+
 from patterns.queued_mail.signals import mail_sent
 
 from .models import Order

@@ -27,7 +27,8 @@ LONGEST = {
 }
 # Line separators, and marks that turn the direction of all that follows in somebody's editor.
 INVISIBLE = re.compile("[\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
-LOCAL_PART = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
+# Without ? # and %, which nobody uses and which mean something else in the link to an address.
+LOCAL_PART = re.compile(r"[\w!$&'*+/=^`{|}~-]+(\.[\w!$&'*+/=^`{|}~-]+)*", re.ASCII)
 DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]", re.IGNORECASE)
 # What the project has at its top, and what some systems do not allow as the name of a folder.
 TAKEN = frozenset(

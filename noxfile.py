@@ -69,7 +69,8 @@ def lint(session: nox.Session) -> None:
 def typing(session: nox.Session) -> None:
     """Check the types of the kit's own code, and of a generated shop with its patterns."""
     install_lock(session)
-    session.run("mypy", "noxfile.py", "all_clear_template.py", "demo", "release")
+    kit = ("noxfile.py", "all_clear_template.py", "all_clear_answers.py", "demo", "release")
+    session.run("mypy", *kit)
     run_in_shop(session, "mypy", ".")
 
 

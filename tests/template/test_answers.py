@@ -171,6 +171,7 @@ def test_a_mail_address_comes_out_right(make: Any, address: str) -> None:
         *("hello@.example.com", "hello@example..com", "hello@-example.com", "hello@example.c"),
         *("josé@example.com", "hello@127.0.0.1", "hello@[127.0.0.1]", "a\\@example.com"),
         *("x" * 250 + "@example.com", "a@" + "x" * 64 + ".com", "a@example.com ", "🚀@x.com", None),
+        *("a?b@example.com", "a#b@example.com", "a%b@example.com"),
     ],
 )
 def test_what_is_no_mail_address_is_refused(make: Any, output: Path, address: Any) -> None:

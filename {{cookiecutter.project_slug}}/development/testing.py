@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from celery._state import _get_active_apps
+from celery._state import _get_active_apps  # type: ignore[attr-defined]  # not in the stubs
 from django.conf import settings
 from django.db import connection
 from kombu import pools

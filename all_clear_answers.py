@@ -95,8 +95,8 @@ def check_text(question: str, answer: object) -> None:
     """Refuse what is no line of readable text of a sensible length."""
     if not isinstance(answer, str):
         raise AnswerRefused(question, f"must be text, not {type(answer).__name__}")
-    if not answer.strip():
-        raise AnswerRefused(question, "must not be empty")
+    if not any(unicodedata.category(letter)[0] in "LNPS" for letter in answer):
+        raise AnswerRefused(question, "must not be empty: nothing in it can be seen")
     if len(answer) > LONGEST[question]:
         raise AnswerRefused(
             question, f"has {len(answer)} characters, at most {LONGEST[question]} fit"

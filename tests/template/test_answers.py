@@ -47,6 +47,7 @@ AWKWARD = {
 UNREADABLE = {
     "nothing": "",
     "spaces": "   ",
+    "nothing that can be seen": "\u200b\u00ad\u200d",
     "a newline": "Shop\nevil = true",
     "a last newline": "Shop\n",
     "a carriage return": "Shop\revil",

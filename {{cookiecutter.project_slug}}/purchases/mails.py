@@ -1,12 +1,13 @@
 """The mails about an order: ordinary Django mails, which the mail backend turns into tasks."""
 
-from email.utils import formataddr, parseaddr
+from email.utils import parseaddr
 from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
+from accounts.addresses import format_mailbox
 from purchases.models import Order
 
 
@@ -35,7 +36,7 @@ def _mail(order: Order, template: str, topic: str, message_id: str) -> EmailMult
         # A line break in a name must not end a header, nor stop a purchase.
         subject=" ".join(f"{topic}: {order.product_name} ({order.number})".split()),
         body=render_to_string(f"purchases/mail/{template}.txt", context),
-        to=[formataddr((order.customer.name, order.customer.email))],
+        to=[format_mailbox(order.customer.name, order.customer.email)],
         headers={"Message-ID": message_id},
     )
     mail.attach_alternative(

@@ -1,6 +1,7 @@
 """What every test of the shop is given."""
 
 import pytest
+from django.db import connections
 from pytest_django import Settings
 
 
@@ -8,3 +9,9 @@ from pytest_django import Settings
 def _quick_passwords(settings: Settings) -> None:
     """The real hash takes a third of a second on purpose, and no test here is about it."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _no_kept_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A live server's thread must not outlive its test in the database, which is dropped."""
+    monkeypatch.setitem(connections["default"].settings_dict, "CONN_MAX_AGE", 0)

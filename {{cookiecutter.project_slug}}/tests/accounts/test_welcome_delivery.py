@@ -1,0 +1,81 @@
+"""The welcome mail's whole way: signup, row, broker, worker, SMTP server."""
+
+from collections.abc import Callable
+from email import message_from_bytes, policy
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from accounts.models import User
+from accounts.signals import user_signed_up
+from accounts.signup import sign_up
+from development.testing import SmtpServer, point_at_broker
+from patterns.queued_mail.models import QueuedMail
+
+pytestmark = pytest.mark.django_db(transaction=True)
+DEADLINE_SECONDS = 60  # the worker and everything else share this machine
+
+
+@pytest.fixture(autouse=True)
+def _queued_mail(settings: Settings, broker_url: str) -> None:
+    """Take back what pytest-django does to the mail backend."""
+    settings.EMAIL_BACKEND = "patterns.queued_mail.backend.EmailBackend"
+
+
+def test_a_signup_s_welcome_reaches_the_person_by_name(
+    client: Client,
+    smtp_server: SmtpServer,
+    celery_worker_process: Callable[..., object],
+) -> None:
+    celery_worker_process("mail")
+
+    client.post(
+        "/accounts/signup/",
+        {"email": '"O\'Hara, Pat 🎉" <pat+shop@Café.example>', "password": "correct horse"},
+    )
+
+    [envelope] = delivered(smtp_server, 1)
+    mail = message_from_bytes(envelope.content, policy=policy.default)
+    [recipient] = mail["To"].addresses
+    assert envelope.rcpt_tos == ["pat+shop@xn--caf-dma.example"]
+    assert recipient.addr_spec == "pat+shop@xn--caf-dma.example"
+    assert recipient.display_name == "O'Hara, Pat 🎉"
+    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
+
+
+def delivered(server: SmtpServer, number: int) -> list[Any]:
+    deadline = monotonic() + DEADLINE_SECONDS
+    while len(server.messages) < number:
+        assert monotonic() < deadline, f"{len(server.messages)} of {number} mails came"
+        sleep(0.05)
+    return server.messages
+
+
+def test_a_signup_with_the_broker_gone_succeeds_and_keeps_its_mail(
+    client: Client, settings: Settings
+) -> None:
+    with point_at_broker(settings, "BROKER_URL", "config.celery", "redis://127.0.0.1:1/0"):
+        response = client.post(
+            "/accounts/signup/", {"email": "pat@example.com", "password": "correct horse"}
+        )
+
+    assert response.headers["Location"] == "/"
+    assert QueuedMail.objects.get().subject.startswith("Welcome to ")
+
+
+def test_a_rolled_back_signup_leaves_no_mail_to_send() -> None:
+    def refuse(**_: Any) -> None:
+        raise RuntimeError("no room")
+
+    user_signed_up.connect(refuse)
+    try:
+        with pytest.raises(RuntimeError, match="no room"):
+            sign_up(email="pat@example.com", name="Pat", password="correct horse")
+    finally:
+        user_signed_up.disconnect(refuse)
+
+    assert not User.objects.exists()
+    assert not QueuedMail.objects.exists()

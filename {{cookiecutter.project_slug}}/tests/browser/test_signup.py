@@ -1,0 +1,179 @@
+"""People sign up in a real browser."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.core.mail import EmailMessage
+from pytest_django.live_server_helper import LiveServer
+from selenium.webdriver import ActionChains, Chrome, Keys
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+
+from accounts.models import User
+from tests.browser.chromium import WAIT_SECONDS
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PASSWORD = "correct horse"
+
+
+def fill_signup(browser: Chrome, site: str, **texts: str) -> WebElement:
+    """Type into the form, and return its button. Emoji are pasted: the driver cannot type them."""
+    browser.get(f"{site}/accounts/signup/")
+    for name, text in texts.items():
+        field = browser.find_element(By.NAME, name)
+        browser.execute_cdp_cmd(
+            "Runtime.evaluate", {"expression": f"document.querySelector('[name={name}]').focus()"}
+        )
+        browser.execute_cdp_cmd("Input.insertText", {"text": text})
+        assert field.get_property("value") == text
+    return browser.find_element(By.CSS_SELECTOR, "main form button")
+
+
+def message(browser: Chrome) -> str:
+    """Wait for the page that follows, and return what it says."""
+    return WebDriverWait(browser, WAIT_SECONDS).until(
+        lambda driver: driver.find_element(By.CSS_SELECTOR, ".messages li").text,
+        "No message came after the form was sent.",
+    )
+
+
+@pytest.fixture(autouse=True)
+def _ignore_not_found_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("selenium.webdriver.support.wait.POLL_FREQUENCY", 0.05)
+
+
+def test_an_address_from_a_mail_client_and_an_emoji_name_sign_up(
+    browser: Chrome, live_server: LiveServer, mailoutbox: list[EmailMessage]
+) -> None:
+    button = fill_signup(
+        browser,
+        live_server.url,
+        email='"O\'Hara, Pat 🎉" <pat+shop@Example.com>',
+        password=PASSWORD,
+    )
+
+    button.click()
+
+    assert message(browser) == "Welcome, O'Hara, Pat 🎉."
+    assert browser.current_url == f"{live_server.url}/"
+    assert browser.find_element(By.CSS_SELECTOR, "header .person").text == "O'Hara, Pat 🎉"
+    assert len(mailoutbox) == 1
+
+
+def test_a_double_click_makes_one_account_and_ends_logged_in(
+    browser: Chrome, live_server: LiveServer, mailoutbox: list[EmailMessage]
+) -> None:
+    button = fill_signup(browser, live_server.url, email="pat@example.com", password=PASSWORD)
+
+    ActionChains(browser).double_click(button).perform()
+
+    assert message(browser) == "Welcome, pat."
+    assert User.objects.count() == 1
+    assert len(mailoutbox) == 1
+
+
+def test_it_works_without_scripts_too_and_twice(
+    browser_without_scripts: Chrome, live_server: LiveServer, mailoutbox: list[EmailMessage]
+) -> None:
+    browser = browser_without_scripts
+    button = fill_signup(browser, live_server.url, email="pat@example.com", password=PASSWORD)
+
+    ActionChains(browser).double_click(button).perform()
+
+    assert message(browser) == "Welcome, pat."
+    assert User.objects.count() == 1
+    assert len(mailoutbox) == 1
+
+
+def test_two_browsers_at_once_share_the_account_of_one_person(
+    browser: Chrome,
+    second_browser: Chrome,
+    live_server: LiveServer,
+    mailoutbox: list[EmailMessage],
+) -> None:
+    buttons = [
+        fill_signup(each, live_server.url, email="pat@example.com", password=PASSWORD)
+        for each in (browser, second_browser)
+    ]
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(WebElement.click, buttons))
+
+    assert message(browser) == message(second_browser) == "Welcome, pat."
+    assert User.objects.count() == 1
+    assert len(mailoutbox) == 1
+
+
+def test_a_taken_address_keeps_what_was_typed_and_leads_to_the_login(
+    browser: Chrome, live_server: LiveServer
+) -> None:
+    User.objects.create_user("pat@example.com", PASSWORD)
+    fill_signup(
+        browser, live_server.url, email="PAT@example.com", name="Pat 🎉", password="something else"
+    ).click()
+
+    error = browser.find_element(By.ID, "id_email_error")
+    assert error.text == (
+        "There is an account with this address already. Log in or reset the password."
+    )
+    values = [
+        browser.find_element(By.NAME, name).get_property("value")
+        for name in ("email", "name", "password")
+    ]
+    assert values == ["PAT@example.com", "Pat 🎉", ""]
+    error.find_element(By.LINK_TEXT, "Log in").click()
+    assert browser.current_url == f"{live_server.url}/accounts/login/"
+
+
+def test_the_cursor_waits_in_the_first_field_with_an_error(
+    browser: Chrome, live_server: LiveServer
+) -> None:
+    fill_signup(
+        browser, live_server.url, email="pat@example.com", name="www.example.com", password="short"
+    ).click()
+
+    field = browser.switch_to.active_element
+    described_by = field.get_attribute("aria-describedby") or ""
+    assert field.get_attribute("name") == "name"
+    assert field.get_attribute("aria-invalid") == "true"
+    assert "A name cannot contain a web address." in [
+        browser.find_element(By.ID, each).text for each in described_by.split()
+    ]
+
+
+def test_the_form_can_be_sent_again_after_going_back(
+    browser: Chrome, live_server: LiveServer
+) -> None:
+    fill_signup(browser, live_server.url, email="pat", password=PASSWORD).click()
+
+    browser.back()
+
+    assert browser.find_element(By.CSS_SELECTOR, "main form button").is_enabled()
+
+
+def test_a_name_made_of_markup_is_shown_and_does_nothing(
+    browser: Chrome, live_server: LiveServer
+) -> None:
+    name = "<img src=x onerror=\"document.body.id='owned'\"><script>alert(1)</script>"
+
+    fill_signup(
+        browser, live_server.url, email="pat@example.com", name=name, password=PASSWORD
+    ).click()
+
+    assert message(browser) == f"Welcome, {name}."
+    assert browser.find_element(By.TAG_NAME, "body").get_attribute("id") in {None, ""}
+
+
+def test_the_first_key_offers_to_skip_the_navigation(
+    browser: Chrome, live_server: LiveServer
+) -> None:
+    browser.get(f"{live_server.url}/accounts/login/")
+    ActionChains(browser).send_keys(Keys.TAB).perform()
+    link = browser.switch_to.active_element
+    assert link.text == "Skip to the content"
+    assert link.rect["y"] >= 0
+
+    ActionChains(browser).send_keys(Keys.ENTER).perform()
+
+    assert browser.switch_to.active_element.get_attribute("id") == "main"

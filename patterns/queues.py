@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import kombu
-from celery import Celery, Task, current_app
+from celery import Task
+from celery.app import app_or_default
 
 # What a shell, a Procfile and a broker's key all take without quoting.
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -49,6 +50,7 @@ class Queue:
     concurrency: int = 1
 
     def __post_init__(self) -> None:
+        """Raise `ValueError` where a part makes no sense."""
         if not NAME.fullmatch(self.name):
             raise ValueError(f"Queue {self.name!r}: use lower-case letters, digits, underscores.")
         if not self.why.strip():
@@ -70,8 +72,8 @@ class Queue:
         of our modules, so it stands here. Gossip and mingle cost connections and a slow start.
         """
         return (
-            f"env REMAP_SIGTERM=SIGQUIT celery -A {self.app} worker -Q {self.name} -n {self.name}@%h"
-            f" -c {self.concurrency} --without-gossip --without-mingle"
+            f"env REMAP_SIGTERM=SIGQUIT celery -A {self.app} worker -Q {self.name}"
+            f" -n {self.name}@%h -c {self.concurrency} --without-gossip --without-mingle"
         )
 
 
@@ -79,15 +81,17 @@ class Queues:
     """The queues of one Celery app."""
 
     def __init__(self, *queues: Queue) -> None:
+        """Hold `queues`; raise `ValueError` where two have one name."""
         self.by_name = {queue.name: queue for queue in queues}
         if len(self.by_name) != len(queues):
             raise ValueError(f"A queue is declared twice: {[queue.name for queue in queues]}")
 
     def __iter__(self) -> Iterator[Queue]:
+        """Iterate over the queues in the order of their declaration."""
         return iter(self.by_name.values())
 
     def require(self, name: str, *, asked_by: str) -> str:
-        """Return `name`; raise `QueueNotDeclared`, naming `asked_by` and the declared, if unknown."""
+        """Return `name`; raise `QueueNotDeclared`, naming `asked_by` and the declared ones."""
         if name not in self.by_name:
             raise QueueNotDeclared(
                 f"{asked_by} names the queue {name!r}, which is not declared."
@@ -128,10 +132,9 @@ class Queues:
 
 
 def queue_of_task(
-    name: str, args: Any, kwargs: Any, options: dict[str, Any], task: Any = None, **_: Any
+    name: str, _args: Any, _kwargs: Any, _options: Any, task: Any = None, **_more: Any
 ) -> dict[str, str] | None:
     """Route by the task's own `queue`, so that `send_task("name")` goes where `delay()` goes."""
-    app: Celery = task.app if task is not None else current_app._get_current_object()
-    known = task if task is not None else app.tasks.get(name)
+    known = task if task is not None else app_or_default().tasks.get(name)
     queue = getattr(known, "queue", None)
     return {"queue": queue} if queue else None

@@ -100,11 +100,11 @@ class RetryingTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
 
     @classmethod
     def on_bound(cls, app: Celery) -> None:
-        """Raise `TaskRefused` where a task has no time limits, or asks for results with no backend."""
+        """Raise `TaskRefused` where a task has no time limits, or wants results nobody keeps."""
         if not (cls.soft_time_limit and cls.time_limit and cls.soft_time_limit < cls.time_limit):
             raise TaskRefused(
-                f"Task {cls.name} has soft_time_limit={cls.soft_time_limit} and"
-                f" time_limit={cls.time_limit} (seconds). Set both, the soft one below the hard one."
+                f"Task {cls.name} has soft_time_limit={cls.soft_time_limit} and time_limit="
+                f"{cls.time_limit} (seconds). Set both, the soft one below the hard one."
             )
         if cls.name.startswith("celery."):  # Celery's own chords, which need a backend to be used
             return
@@ -168,9 +168,10 @@ class RetryingTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
         try:
             return super().retry(*args, **kwargs)
         except Reject as refused:
-            if not isinstance(refused.reason, (OperationalError, OSError)):
+            reason = refused.args[0]
+            if not isinstance(reason, (OperationalError, OSError)):
                 raise
-            raise Reject(refused.reason, requeue=True) from refused
+            raise Reject(reason, requeue=True) from refused
 
     def signature_from_request(self, request: Any = None, *args: Any, **kwargs: Any) -> Signature:
         """As Celery's; counts a crash in the message, and refuses the one too many.

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery
+
 from patterns.retrying_task import PermanentError, RetryingTask, TransientError
 
 app = Celery("retrying", task_cls="patterns.retrying_task:RetryingTask", set_as_current=False)

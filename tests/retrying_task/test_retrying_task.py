@@ -15,6 +15,7 @@ import pytest
 from celery import Celery
 from celery.exceptions import SoftTimeLimitExceeded
 from kombu.exceptions import OperationalError
+
 from patterns.retrying_task import (
     PermanentError,
     RetryingTask,

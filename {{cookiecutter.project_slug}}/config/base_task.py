@@ -43,7 +43,9 @@ class ShopTask(RetryingTask):
         super().on_bound(app)
         SHOP.require_of(cls)
 
-    def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> AsyncResult[Any]:
+    def apply_async(  # type: ignore[override]  # what Celery lists one by one is passed through
+        self, args: Any = None, kwargs: Any = None, **options: Any
+    ) -> AsyncResult[Any]:
         """Publish after the commit of the open transaction; at once where there is none.
 
         A wrong queue, wrong arguments and arguments that are not JSON raise here, not after the
@@ -65,7 +67,7 @@ class ShopTask(RetryingTask):
         options = {name: options[name] for name in options if name not in LENT}
         args, kwargs = loads(dumps([list(args or ()), dict(kwargs or {})]))
         if self.typing:
-            self.__header__(*args, **kwargs)
+            self.__header__(*args, **kwargs)  # type: ignore[attr-defined]  # the signature alone
 
         def publish() -> None:
             try:

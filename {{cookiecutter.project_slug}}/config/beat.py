@@ -17,7 +17,7 @@ FROM_CODE = "From beat_schedule in config/celery_settings.py: change it there."
 PAUSE_SECONDS = 5.0
 
 
-class ShopScheduler(DatabaseScheduler):
+class ShopScheduler(DatabaseScheduler):  # type: ignore[misc]  # it comes without types
     """A DatabaseScheduler that waits for database and migrations, and outlives an outage.
 
     An entry removed from the code is removed from the database; left there, it would run for ever.

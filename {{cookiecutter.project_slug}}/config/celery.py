@@ -5,15 +5,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+from celery import Celery, signals
+from django.conf import settings
+
+from config.queues import SHOP
+from patterns.flower_auth.closed import refuse_open_flower
+from patterns.queues import QueueNotDeclared
+
+# Before the app is made: it looks whether it is in a Django project.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-
-from celery import Celery, signals  # noqa: E402
-from django.conf import settings  # noqa: E402
-
-from config.queues import SHOP  # noqa: E402
-from patterns.flower_auth.closed import refuse_open_flower  # noqa: E402
-from patterns.queues import QueueNotDeclared  # noqa: E402
-
 # Both names are read when first needed, so that Django's settings are not read in a circle.
 app = Celery("shop", task_cls="config.base_task:ShopTask")
 app.config_from_object("config.celery_settings")

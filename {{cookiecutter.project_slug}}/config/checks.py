@@ -20,7 +20,7 @@ Apps = Sequence[AppConfig] | None
 
 @register
 def check_tasks(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """`shop.E001`: a task names no declared queue, or has no time limits. `shop.E005`: see below."""
+    """`shop.E001`: a task names no declared queue, or has no time limits; and `shop.E005`."""
     try:
         app.autodiscover_tasks(force=True)
         tasks = list(app.tasks.values())
@@ -88,7 +88,7 @@ def check_brokers(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 @register
 def check_setting_names(app_configs: Apps, **_: Any) -> list[CheckMessage]:
     """`shop.E006`: a name in config/celery_settings.py that Celery does not know, and ignores."""
-    known = {name for name, _option in flatten(NAMESPACES)}
+    known = {entry[0] for entry in flatten(NAMESPACES)}
     ours = {name for name in vars(celery_settings) if re.fullmatch(r"[a-z][a-z0-9_]*", name)}
     return [
         Error(
@@ -111,4 +111,5 @@ def broker_address(url: str) -> tuple[str, int, str]:
 def read_procfile(text: str) -> dict[str, str]:
     """Return a Procfile's processes; empty lines and comments are left out."""
     lines = (line for line in text.splitlines() if line.strip() and not line.startswith("#"))
-    return {name.strip(): command.strip() for name, _, command in (x.partition(":") for x in lines)}
+    pairs = (line.split(":", 1) for line in lines if ":" in line)
+    return {name.strip(): command.strip() for name, command in pairs}

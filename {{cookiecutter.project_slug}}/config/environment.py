@@ -16,6 +16,7 @@ class Environment:
     """
 
     def __init__(self, *files: Path) -> None:
+        """Read `files`, the first one first; what is set already stays."""
         self._env = Env()
         for file in files:
             self._env.read_env(file, recurse=False)

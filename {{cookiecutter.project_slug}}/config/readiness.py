@@ -91,6 +91,6 @@ def _check_broker(url: str) -> None:
             raise NotReady(f"{where}: {_line(error)} Start it, or correct its URL.") from error
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     """Return an error's message as one line that ends in a full stop."""
     return " ".join(str(error).split()).rstrip(".") + "."

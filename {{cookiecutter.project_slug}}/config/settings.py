@@ -154,7 +154,7 @@ PAYMENTS_API_KEY = env.str("PAYMENTS_API_KEY")
 # to 0 once rebuild_index() does real work. -------------------------------------------------------
 BACKOFFICE_PAUSE_SECONDS = env.float("BACKOFFICE_PAUSE_SECONDS", 0.2)
 
-# Flower ---------------------------------------------------------------------------------------------
+# Flower -------------------------------------------------------------------------------------------
 FLOWER_PORT = env.int("FLOWER_PORT", 5555)
 # Where a browser reaches Flower's /flower/, if neither on this site nor on FLOWER_PORT beside it.
 FLOWER_URL = env.str("FLOWER_URL", "")

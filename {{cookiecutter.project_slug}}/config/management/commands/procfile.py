@@ -12,7 +12,7 @@ class Command(BaseCommand):
 
     help = "Prints the Procfile: manage.py procfile > Procfile"
     # It must work where a check complains about the Procfile.
-    requires_system_checks: list[str] = []
+    requires_system_checks: list[str] = []  # noqa: RUF012  as Django has it
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print it."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from django.core.checks import CheckMessage, Error, register
 from config import celery_settings
 from config.celery import app
 from config.processes import PROCESSES
-from config.queues import ANALYTICS, SHOP
+from config.queues import APPS, SHOP
 
 Apps = Sequence[AppConfig] | None
 
@@ -50,7 +51,8 @@ def check_absence(task: Any) -> list[CheckMessage]:
 @register
 def check_processes(app_configs: Apps, **_: Any) -> list[CheckMessage]:
     """`shop.E002`, `shop.E003`: a queue without a worker, or a Procfile that is out of date."""
-    unserved = [q for q in (*SHOP, *ANALYTICS) if PROCESSES.get(q.process) != q.command]
+    declared = [queue for queues in APPS for queue in queues]
+    unserved = [queue for queue in declared if PROCESSES.get(queue.process) != queue.command]
     found: list[CheckMessage] = [
         Error(
             f"Queue {queue.name!r} has no worker in config/processes.py.",
@@ -73,15 +75,20 @@ def check_processes(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 
 @register
 def check_brokers(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """`shop.E004`: the shop and analytics share a broker."""
-    if broker_address(settings.BROKER_URL) != broker_address(settings.ANALYTICS_BROKER_URL):
-        return []
+    """`shop.E004`: two apps share a broker."""
+    addresses = {
+        name: broker_address(getattr(settings, name))
+        for name in dir(settings)
+        if name.endswith("BROKER_URL")
+    }
     return [
         Error(
-            "BROKER_URL and ANALYTICS_BROKER_URL are the same broker.",
-            hint="Give analytics a server of its own: events in a flood would stop the shop.",
+            f"{one} and {other} are the same broker.",
+            hint="Give each app a server of its own: a flood of one would stop the other.",
             id="shop.E004",
         )
+        for one, other in combinations(sorted(addresses, reverse=True), 2)
+        if addresses[one] == addresses[other]
     ]
 
 

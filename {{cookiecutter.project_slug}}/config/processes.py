@@ -1,11 +1,10 @@
 """Every process of the project; the Procfile is written from this: `manage.py procfile`."""
 
-from config.queues import ANALYTICS, SHOP
+from config.queues import APPS
 
 PROCESSES = {
     "web": "gunicorn --config config/gunicorn.py config.wsgi",
-    **SHOP.processes(),
-    **ANALYTICS.processes(),
+    **{name: command for queues in APPS for name, command in queues.processes().items()},
     "beat": "celery -A config beat",
     "flower": "celery -A config flower --conf=config/flower.py",
 }

@@ -8,7 +8,16 @@ SHOP = Queues(
     Queue(name="purchasing", why="money, and what follows from it"),
     Queue(name="admin", why="slow work of the back office, which starves nobody here"),
 )
-# A broker, an app and a worker of their own: this queue may overflow, and the shop goes on.
-ANALYTICS = Queues(
-    Queue(name="analytics", app="analytics.celery", why="the other team's events, on their broker")
+# A broker, an app and a worker of their own: this may overflow, and the shop goes on.  # analytics
+ANALYTICS = Queues(  # analytics
+    Queue(  # analytics
+        name="analytics",  # analytics
+        app="analytics.celery",  # analytics
+        why="the other team's events, on their broker",  # analytics
+    )  # analytics
+)  # analytics
+# The lists of all apps: every queue in them has a worker.
+APPS = (
+    SHOP,
+    ANALYTICS,  # analytics
 )

@@ -196,7 +196,7 @@ def worker_environment() -> dict[str, str]:
     return dict(os.environ) | {
         "DATABASE_URL": _test_database_url(),
         "BROKER_URL": settings.BROKER_URL,
-        "ANALYTICS_BROKER_URL": settings.ANALYTICS_BROKER_URL,
+        "ANALYTICS_BROKER_URL": settings.ANALYTICS_BROKER_URL,  # analytics
         "EMAIL_URL": f"smtp://{settings.EMAIL_HOST}:{settings.EMAIL_PORT}",
         "PAYMENTS_URL": settings.PAYMENTS_URL,
         "PAYMENTS_API_KEY": settings.PAYMENTS_API_KEY,

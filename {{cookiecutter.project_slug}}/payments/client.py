@@ -42,6 +42,11 @@ class PaymentRefused(PermanentError):
 class PaymentUnavailable(TransientError):
     """No usable answer: whether it charged is unknown, so ask again with the same key."""
 
+    def __init__(self, message: str, response: httpx.Response | None = None) -> None:
+        """Keep the answer, if there was one: its Retry-After tells the task when to ask again."""
+        super().__init__(message)
+        self.response = response
+
 
 @dataclass(frozen=True, kw_only=True)
 class Charge:
@@ -89,7 +94,7 @@ def _raise_for_status(response: httpx.Response) -> None:
         return
     status = f"{response.status_code} {response.reason_phrase}"
     if response.is_server_error or response.status_code in TRY_LATER:
-        raise PaymentUnavailable(f"the payment provider answered {status}")
+        raise PaymentUnavailable(f"the payment provider answered {status}", response)
     remedy = {
         401: "check PAYMENTS_API_KEY",
         403: "check PAYMENTS_API_KEY",

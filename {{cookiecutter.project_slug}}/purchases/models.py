@@ -125,6 +125,13 @@ class Order(models.Model):
         return str(self.id)[:8].upper()
 
     @property
+    def state_class(self) -> str:
+        """Return the style sheet's word for the state."""
+        if self.declined_at is not None:
+            return "failed"
+        return "current" if self.packed_at is None else "done"
+
+    @property
     def state(self) -> str:
         """Return the last step that it came to, in a word."""
         if self.declined_at is not None:

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -35,22 +36,24 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
-@login_required  # whoever has to log in first comes back by GET, and sees the product again
 @require_http_methods(["GET", "HEAD", "POST"])
-def buy(request: CustomerRequest, slug: str) -> HttpResponse:
+def buy(request: HttpRequest, slug: str) -> HttpResponse:
     """Show one product; on POST buy it, and show the order.
 
+    Who is not logged in comes back from there by GET, and sees the product and its button again.
     Duplicate: the same form posted again, by a double click or a reload, shows the same order.
     """
     product = get_object_or_404(Product, slug=slug)
     if request.method != "POST":
         context = {"product": product, "form": PurchaseForm.of(product)}
         return render(request, "purchases/product.html", context)
+    if not request.user.is_authenticated:
+        return redirect_to_login(product.get_absolute_url())
     form = PurchaseForm(request.POST)
     if not form.is_valid():
         messages.error(request, "That did not come through. Nothing was bought: please try again.")
         return redirect(product)
-    return _placed(request, product, form)
+    return _placed(request, request.user, product, form)
 
 
 @never_cache
@@ -83,10 +86,12 @@ def order_status(request: HttpRequest, order_id: UUID) -> HttpResponse:
     return JsonResponse(progress.as_json(own))
 
 
-def _placed(request: CustomerRequest, product: Product, form: PurchaseForm) -> HttpResponse:
+def _placed(
+    request: HttpRequest, customer: User, product: Product, form: PurchaseForm
+) -> HttpResponse:
     try:
         placed = place_order(
-            customer=request.user,
+            customer=customer,
             product=product,
             purchase_token=form.cleaned_data["purchase_token"],
             seen_price_cents=form.cleaned_data["price_cents"],

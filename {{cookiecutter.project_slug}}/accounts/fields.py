@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 
 from accounts.addresses import MAX_INPUT_LENGTH, Mailbox, parse_mailbox
 from accounts.names import validate_name, validate_readable
@@ -40,6 +41,20 @@ class AddressField(MailboxField):
         """Return the address in its one spelling."""
         mailbox = super().clean(value)
         return mailbox.address if isinstance(mailbox, Mailbox) else mailbox
+
+
+class LoginAddressField(AddressField):
+    """Cleans to the address in its one spelling, or to the text: some accounts are not mailboxes.
+
+    (`createsuperuser` takes `ops@localhost`.) Whether it is right the password decides.
+    """
+
+    def clean(self, value: Any) -> str:
+        """Return an address to look for."""
+        try:
+            return super().clean(value)
+        except ValidationError:
+            return str(forms.CharField.clean(self, value))
 
 
 class PasswordField(forms.CharField):

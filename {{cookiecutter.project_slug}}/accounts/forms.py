@@ -9,7 +9,7 @@ from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
 
 from accounts.addresses import Mailbox
-from accounts.fields import AddressField, MailboxField, NameField, PasswordField
+from accounts.fields import AddressField, LoginAddressField, MailboxField, NameField, PasswordField
 from accounts.models import User
 
 STRENGTH_HINT = "At least 8 characters, and nothing that is easily guessed."
@@ -71,7 +71,7 @@ class SignupForm(FocusFirstError):
 class LoginForm(FocusFirstError, auth_forms.AuthenticationForm):
     """Django's own, with an address as mail clients write it."""
 
-    username = AddressField(label="Email address")
+    username = LoginAddressField(label="Email address")
     password = PasswordField(label="Password", autocomplete="current-password")
     error_messages = auth_forms.AuthenticationForm.error_messages | {
         "invalid_login": "This address and this password do not belong together. Check both."

@@ -33,6 +33,15 @@ def test_any_spelling_of_the_address_logs_in(client: Client, user: User, spellin
     assert is_logged_in(client)
 
 
+@pytest.mark.parametrize("address", ["ops@localhost", "ops"])
+def test_somebody_whose_address_is_no_mailbox_can_log_in(client: Client, address: str) -> None:
+    User.objects.create_superuser(address, PASSWORD)
+
+    client.post(LOGIN, {"username": address.upper(), "password": PASSWORD})
+
+    assert is_logged_in(client)
+
+
 @pytest.mark.parametrize(
     ("username", "password"),
     [

@@ -114,6 +114,7 @@ def test_somebody_who_may_not_log_in_cannot_do_it_by_signing_up_again(client: Cl
         ("password", "short", "at least 8 characters"),
         ("password", "password123", "too common"),
         ("password", "pat@example.com", "too similar to the email address"),
+        ("password", "Pat Pat Pat", "too similar to the name"),
         ("password", "a" * 10_000, "at most 1024 characters"),
         ("password", "correct\x00horse", "Null characters are not allowed."),
     ],
@@ -121,7 +122,7 @@ def test_somebody_who_may_not_log_in_cannot_do_it_by_signing_up_again(client: Cl
 def test_what_cannot_be_kept_is_an_error_beside_its_field(
     client: Client, field: str, value: str, message: str
 ) -> None:
-    response = client.post(SIGNUP, PERSON | {field: value})
+    response = client.post(SIGNUP, PERSON | {"name": "Pat Pat Pat", field: value})
 
     page = response.content.decode()
     error = page.partition(f'<div class="error" id="id_{field}_error">')[2].partition("</div>")[0]

@@ -1,0 +1,101 @@
+"""Each check complains of what it is for, and of nothing in the shop as it is."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.checks import CheckMessage, run_checks
+from pytest_django import Settings
+
+from config import celery_settings, checks
+from config.celery import app
+from config.processes import PROCESSES, procfile
+
+
+def ids(found: list[CheckMessage]) -> list[str | None]:
+    return [message.id for message in found]
+
+
+def test_the_shop_passes_every_check() -> None:
+    assert [error for error in run_checks() if str(error.id).startswith("shop.")] == []
+
+
+@pytest.fixture
+def stray_task() -> Iterator[Any]:
+    """Define a task whose queue is then taken away, as a settings override would."""
+
+    def body() -> None: ...
+
+    made: Any = app.task(body, name="tests.stray", queue="admin", shared=False)
+    made.name  # noqa: B018  has Celery bind it now
+    yield made
+    app.tasks.pop("tests.stray")
+
+
+def test_e001_a_task_on_no_declared_queue(stray_task: Any) -> None:
+    type(stray_task).queue = "mial"
+    (error,) = checks.check_tasks(None)
+    assert error.id == "shop.E001"
+    assert "tests.stray names the queue 'mial'" in error.msg
+
+
+def test_e005_a_task_whose_retries_wait_longer_than_the_broker(stray_task: Any) -> None:
+    type(stray_task).backoff_cap_seconds = 7200
+    (error,) = checks.check_tasks(None)
+    assert error.id == "shop.E005"
+    assert "tests.stray may be away for 7530 s" in error.msg
+    assert error.hint is not None
+    assert "VISIBILITY_TIMEOUT_SECONDS" in error.hint
+
+
+def test_e002_a_queue_without_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    fewer = {name: command for name, command in PROCESSES.items() if name != "worker_mail"}
+    monkeypatch.setattr(checks, "PROCESSES", fewer)
+    assert "shop.E002" in ids(checks.check_processes(None))
+
+
+def test_e003_a_procfile_that_is_out_of_date(settings: Settings, tmp_path: Path) -> None:
+    settings.BASE_DIR = tmp_path
+    (tmp_path / "Procfile").write_text(procfile().replace("worker_mail", "mailer"))
+    (error,) = checks.check_processes(None)
+    assert error.id == "shop.E003"
+    assert error.hint == "Run `python manage.py procfile > Procfile`."
+
+
+def test_e003_comments_and_a_missing_procfile_are_no_fault(
+    settings: Settings, tmp_path: Path
+) -> None:
+    settings.BASE_DIR = tmp_path
+    assert checks.check_processes(None) == []
+    (tmp_path / "Procfile").write_text(f"# ours\n\n{procfile()}")
+    assert checks.check_processes(None) == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "redis://localhost:6379/0",
+        "redis://127.0.0.1",
+        "redis://:secret@LOCALHOST/",
+        "redis://[::1]/0",
+    ],
+)
+def test_e004_one_broker_under_two_spellings(settings: Settings, other: str) -> None:
+    settings.BROKER_URL, settings.ANALYTICS_BROKER_URL = "redis://127.0.0.1:6379/0", other
+    assert ids(checks.check_brokers(None)) == ["shop.E004"]
+
+
+@pytest.mark.parametrize(
+    "other", ["redis://127.0.0.1:6380/0", "redis://10.0.0.9:6379/0", "amqp://127.0.0.1/"]
+)
+def test_two_brokers_are_two(settings: Settings, other: str) -> None:
+    settings.BROKER_URL, settings.ANALYTICS_BROKER_URL = "redis://127.0.0.1:6379/0", other
+    assert checks.check_brokers(None) == []
+
+
+def test_e006_a_setting_that_celery_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(celery_settings, "task_ack_late", True, raising=False)
+    (error,) = checks.check_setting_names(None)
+    assert error.id == "shop.E006"
+    assert "'task_ack_late', which Celery does not know" in error.msg

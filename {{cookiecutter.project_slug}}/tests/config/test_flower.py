@@ -1,0 +1,186 @@
+"""The shop's Flower, as the Procfile starts it: closed, bounded, and with a memory."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from http.client import HTTPResponse
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from accounts.models import User
+from config.tasks import clear_sessions
+from development.ports import free_port
+from development.testing import stop, worker_environment
+
+DEADLINE_SECONDS = 60.0  # a start takes two seconds, on a machine with nothing else to do
+COMMAND = (sys.executable, "-m", "celery", "-A", "config", "flower", "--conf=config/flower.py")
+
+
+class Flower:
+    """One Flower after another on the same port and the same memory."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep its memory and what it says in `folder`."""
+        self.port = free_port()
+        self.log = folder / "flower.log"
+        self.state = folder / "state"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[bytes]":
+        """Start the process, and return before it answers."""
+        own = {"FLOWER_PORT": str(self.port)} | environment
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [*COMMAND, f"--db={self.state}", *arguments],
+                cwd=settings.BASE_DIR,
+                env=worker_environment() | own,
+                stdout=output,
+                stderr=output,
+            )
+        return self.process
+
+    def status(self, path: str, session: str = "") -> int:
+        """Return the status of a path, 0 while nobody listens."""
+        try:
+            with self.ask(path, session) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+        except OSError:
+            return 0
+
+    def tasks(self, session: str) -> str:
+        """Return what Flower knows about tasks, as JSON."""
+        with self.ask("api/tasks", session) as answer:
+            return str(answer.read().decode())
+
+    def ask(self, path: str, session: str) -> HTTPResponse:
+        """Ask for a path with a session's cookie."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/flower/{path}")
+        if session:
+            request.add_header("Cookie", f"sessionid={session}")
+        opened: HTTPResponse = urllib.request.urlopen(request, timeout=DEADLINE_SECONDS)
+        return opened
+
+
+@pytest.fixture
+def flower(tmp_path: Path) -> Iterator[Flower]:
+    """Return a Flower that is not started yet, and end it after the test."""
+    made = Flower(tmp_path)
+    yield made
+    if made.process is not None:
+        stop(made.process)
+
+
+@pytest.fixture
+def staff(transactional_db: None, client: Client) -> str:
+    """Return the session of somebody of the staff."""
+    client.force_login(User.objects.create(email="ada@example.com", is_staff=True))
+    return str(client.cookies["sessionid"].value)
+
+
+def test_a_login_of_the_shop_opens_flower_to_staff_alone(flower: Flower, staff: str) -> None:
+    flower.start()
+    wait_for(lambda: flower.status("healthcheck") == 401)
+    for path in ("", "tasks", "broker", "api/tasks", "metrics", "healthcheck"):
+        assert flower.status(path, staff) == 200, path
+        assert flower.status(path) in {401, 403}, path
+    User.objects.update(is_staff=False)
+    assert flower.status("tasks", staff) == 403
+
+
+@pytest.mark.usefixtures("broker_url")
+def test_tasks_are_kept_over_a_restart_and_over_a_crash(
+    flower: Flower, staff: str, celery_worker_process: Callable[..., Any]
+) -> None:
+    celery_worker_process("default")
+    first = flower.start()
+    first_task = seen_task(flower, staff)
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(DEADLINE_SECONDS) == 0
+
+    second = flower.start("--state_save_interval=200")
+    wait_for(lambda: flower.status("healthcheck") == 401)
+    assert first_task in flower.tasks(staff)
+    second_task = seen_task(flower, staff)
+    wait_for(lambda: second_task.encode() in flower.state.read_bytes())
+    second.kill()
+    second.wait()
+
+    flower.start()
+    wait_for(lambda: flower.status("healthcheck") == 401)
+    assert {first_task, second_task} <= set(flower.tasks(staff).split('"'))
+
+
+def test_it_waits_for_its_broker(
+    flower: Flower, staff: str, broker_url: str, tmp_path: Path
+) -> None:
+    port = free_port()
+    flower.start(BROKER_URL=f"redis://127.0.0.1:{port}/0")
+    wait_for(lambda: flower.status("tasks", staff) == 200)
+    wait_for(lambda: b"trying again in" in flower.log.read_bytes())
+    assert b"Traceback" not in flower.log.read_bytes()
+    assert flower.process is not None
+    assert flower.process.poll() is None
+
+
+def test_ctrl_c_ends_it_without_a_traceback(flower: Flower, staff: str) -> None:
+    process = flower.start()
+    wait_for(lambda: flower.status("tasks", staff) == 200)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(DEADLINE_SECONDS) == 0
+    assert b"Traceback" not in flower.log.read_bytes()
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_a_taken_port_ends_it_in_one_line(flower: Flower) -> None:
+    with socket.create_server(("127.0.0.1", flower.port)):
+        assert flower.start().wait(DEADLINE_SECONDS) == 1
+    (line,) = flower.log.read_text().splitlines()
+    assert line.startswith(f"Flower's port {flower.port} is taken: ")
+    assert "FLOWER_PORT" in line
+
+
+def test_its_tasks_are_bounded_and_kept_and_its_address_is_loopback() -> None:
+    code = (
+        "import config.celery, flower.options, tornado.options as t; "
+        "t.parse_config_file('config/flower.py', final=False); o = t.options; "
+        "print(o.max_tasks, o.persistent, o.state_save_interval, o.address, o.url_prefix)"
+    )
+    command = [sys.executable, "-c", code]
+    said = subprocess.run(command, cwd=settings.BASE_DIR, capture_output=True, check=True, text=True)
+    assert said.stdout.split() == ["10000", "True", "30000", "127.0.0.1", "flower"]
+
+
+def seen_task(flower: Flower, staff: str) -> str:
+    """Let one task run, and return its id once Flower has seen it succeed."""
+    wait_for(lambda: flower.status("tasks", staff) == 200)
+
+    def succeeded() -> str:
+        # Flower hears nothing that was said before it listened: ask until it hears.
+        task = str(clear_sessions.delay().id)
+        time.sleep(0.3)
+        known = flower.tasks(staff)
+        return task if task in known and '"SUCCESS"' in known else ""
+
+    return str(wait_for(succeeded))
+
+
+def wait_for(find: Callable[[], Any]) -> Any:
+    """Return what `find` returns once it is true; fail after the deadline."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < deadline:
+        if found := find():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"waited for {DEADLINE_SECONDS} s")

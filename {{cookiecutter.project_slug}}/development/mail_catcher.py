@@ -64,7 +64,8 @@ def main() -> None:
         pages = MailPages(options.http_port, mailbox, control)
         smtp.start()
     except OSError as error:
-        raise SystemExit(f"mail_catcher: {error}. Choose other ports") from error
+        ports = f"ports {options.smtp_port} and {options.http_port}"
+        raise SystemExit(f"mail_catcher: {ports}: {error}. Choose others") from error
     threading.Thread(target=pages.serve_forever, daemon=True).start()
     print(f"mails on http://127.0.0.1:{options.http_port}", flush=True)
     ended.wait()

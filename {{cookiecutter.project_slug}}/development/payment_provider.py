@@ -10,6 +10,7 @@ import json
 import os
 import threading
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -193,16 +194,22 @@ class Conversation(BaseHTTPRequestHandler):
 
 def main() -> None:
     """Serve until SIGTERM or Ctrl-C."""
-    parser = argparse.ArgumentParser(prog="payment_provider", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="payment_provider", description=__doc__.partition("\n")[0]
+    )
     parser.add_argument("--port", type=int, default=8081)
     parser.add_argument("--state", type=Path, help="keep the charges in this file")
     options = parser.parse_args()
-    provider = Provider(options.port, os.environ.get("PAYMENTS_API_KEY", ""), options.state)
-    print(f"payment provider on http://127.0.0.1:{options.port}", flush=True)
     try:
+        provider = Provider(options.port, os.environ.get("PAYMENTS_API_KEY", ""), options.state)
+    except OSError as error:
+        raise SystemExit(
+            f"payment_provider: port {options.port}: {error}. Choose another"
+        ) from error
+    print(f"payment provider on http://127.0.0.1:{options.port}", flush=True)
+    with suppress(KeyboardInterrupt):
         provider.serve_forever()
-    except KeyboardInterrupt:
-        provider.server_close()
+    provider.server_close()
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import pytest
 
 from development import reaper
 from development.postgres import start_postgres
+from development.server import Server
 from development.testing import (
     PaymentProvider,
     SmtpServer,
@@ -51,24 +52,26 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
 
 
 def _start(config: pytest.Config) -> None:
-    folder = Path(
-        tempfile.mkdtemp(prefix="tests-", dir="/tmp")
-    ).resolve()  # sockets need a short path
+    folder = Path(tempfile.mkdtemp(prefix="tests-", dir="/tmp")).resolve()  # sockets: a short path
     os.environ |= SETTINGS | {FOLDER: str(folder)}
     for name in ("SECRET_KEY", "PAYMENTS_API_KEY", "FLOWER_METRICS_TOKEN"):
         os.environ[name] = secrets.token_urlsafe(40)
+    servers: list[Server] = []
     watcher = reaper.watch(folder)
-    config.add_cleanup(lambda: _stop(folder, watcher))
+    config.add_cleanup(lambda: _stop(folder, servers, watcher))
     if "DATABASE_URL" not in os.environ:
-        server = start_postgres(folder / "postgres", database="shop", durable=False)
-        os.environ["DATABASE_URL"] = server.url
+        servers.append(start_postgres(folder / "postgres", database="shop", durable=False))
+        os.environ["DATABASE_URL"] = servers[-1].url
     for name in ("BROKER_URL", "ANALYTICS_BROKER_URL"):
         if name not in os.environ:
-            os.environ[name] = start_valkey(folder / name.lower(), durable=False).url
+            servers.append(start_valkey(folder / name.lower(), durable=False))
+            os.environ[name] = servers[-1].url
 
 
-def _stop(folder: Path, watcher: "subprocess.Popen[bytes]") -> None:
+def _stop(folder: Path, servers: list[Server], watcher: "subprocess.Popen[bytes]") -> None:
     reaper.end_all(folder)
+    for server in servers:
+        server.stop()
     watcher.kill()
     watcher.wait()
     shutil.rmtree(folder, ignore_errors=True)

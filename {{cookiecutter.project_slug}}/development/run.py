@@ -3,12 +3,15 @@
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from development import environment, given_servers, ports, ready, reaper
 from development.addresses import choose_addresses
@@ -52,8 +55,17 @@ class Run:
         self.lock.write(self.env["SITE_URL"])
         ready.wait_for_web(int(self.env["PORT"]), processes)
         self._tell(prepared | {"seconds": round(time.monotonic() - began, 1)})
-        processes.wait()
+        self._stay(processes)
         raise ServerFailed(ready.ENDED)
+
+    def _stay(self, processes: "subprocess.Popen[bytes]") -> None:
+        # `uv run` passes signals on, all but the one that kills it without warning.
+        parent = os.getppid() if psutil.Process().parent().name() == "uv" else None
+        while processes.poll() is None:
+            if parent is not None and os.getppid() != parent:
+                os.kill(os.getpid(), signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                processes.wait(1)
 
     def _set(self, variables: dict[str, str]) -> None:
         self.env |= variables

@@ -1,0 +1,169 @@
+"""The provider's separate process, spoken to as the shop speaks to it."""
+
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from development.ports import free_port
+from development.testing import ROOT, PaymentProvider
+
+CHARGE = {"amount_cents": 1999, "currency": "EUR", "reference": "order-1"}
+
+
+def charge(provider: PaymentProvider, key: str = "k", **changes: Any) -> httpx.Response:
+    return httpx.post(
+        f"{provider.url}/charges",
+        json=CHARGE | changes,
+        headers={"Authorization": f"Bearer {provider.api_key}", "Idempotency-Key": key},
+    )
+
+
+def test_a_charge_is_answered_with_its_id_and_listed(payment_provider: PaymentProvider) -> None:
+    answer = charge(payment_provider)
+    assert answer.status_code == 201
+    assert answer.json() == CHARGE | {"id": answer.json()["id"]}
+    assert payment_provider.charges() == {"charges": [answer.json()], "attempts": 1}
+
+
+def test_the_same_key_charges_once_and_is_answered_alike(payment_provider: PaymentProvider) -> None:
+    first, second = charge(payment_provider), charge(payment_provider)
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert first.json() == second.json()
+    assert len(payment_provider.charges()["charges"]) == 1
+
+
+def test_twenty_at_once_with_one_key_charge_once(payment_provider: PaymentProvider) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: charge(payment_provider).json()["id"], range(20)))
+    assert len(set(answers)) == 1
+    assert payment_provider.charges()["attempts"] == 20
+
+
+def test_a_key_used_with_another_amount_is_a_conflict(payment_provider: PaymentProvider) -> None:
+    charge(payment_provider)
+    assert charge(payment_provider, amount_cents=1).status_code == 409
+
+
+def test_told_to_fail_it_fails_so_often_and_charges_nothing(
+    payment_provider: PaymentProvider,
+) -> None:
+    payment_provider.control(fail_next=2)
+    assert [charge(payment_provider).status_code for _ in range(3)] == [503, 503, 201]
+    assert len(payment_provider.charges()["charges"]) == 1
+
+
+def test_told_to_fail_after_the_charge_it_has_charged(payment_provider: PaymentProvider) -> None:
+    payment_provider.control(fail_after_charge_next=1)
+    assert charge(payment_provider).status_code == 500
+    assert len(payment_provider.charges()["charges"]) == 1
+    assert charge(payment_provider).status_code == 200
+
+
+def test_told_to_decline_it_answers_402_with_a_reason(payment_provider: PaymentProvider) -> None:
+    payment_provider.control(decline_next=1)
+    answer = charge(payment_provider)
+    assert (answer.status_code, answer.json()) == (402, {"error": "the card was declined"})
+    assert payment_provider.charges()["charges"] == []
+
+
+def test_told_to_be_slow_it_is(payment_provider: PaymentProvider) -> None:
+    payment_provider.control(slow_seconds=0.3)
+    began = time.monotonic()
+    assert charge(payment_provider).status_code == 201
+    assert time.monotonic() - began >= 0.3
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "status"),
+    [
+        ({"Idempotency-Key": "k"}, CHARGE, 401),
+        ({"Authorization": "Bearer wrong", "Idempotency-Key": "k"}, CHARGE, 401),
+        ({"Authorization": "Bearer {key}"}, CHARGE, 400),
+        ({"Authorization": "Bearer {key}", "Idempotency-Key": "k"}, {}, 400),
+        ({"Authorization": "Bearer {key}", "Idempotency-Key": "k"}, [], 400),
+        (
+            {"Authorization": "Bearer {key}", "Idempotency-Key": "k"},
+            CHARGE | {"amount_cents": True},
+            400,
+        ),
+        (
+            {"Authorization": "Bearer {key}", "Idempotency-Key": "k"},
+            CHARGE | {"amount_cents": -1},
+            400,
+        ),
+    ],
+)
+def test_a_wrong_request_is_refused_and_charges_nothing(
+    payment_provider: PaymentProvider, headers: dict[str, str], body: object, status: int
+) -> None:
+    filled = {n: v.replace("{key}", payment_provider.api_key) for n, v in headers.items()}
+    answer = httpx.post(f"{payment_provider.url}/charges", json=body, headers=filled)
+    assert answer.status_code == status
+    assert answer.json()["error"]
+    assert payment_provider.charges()["charges"] == []
+
+
+@pytest.mark.parametrize(
+    "wanted", ["{", "[]", '{"fail": 1}', '{"fail_next": "x"}', '{"fail_next": -1}']
+)
+def test_a_wrong_order_to_misbehave_changes_nothing(
+    payment_provider: PaymentProvider, wanted: str
+) -> None:
+    answer = httpx.post(f"{payment_provider.url}/control", content=wanted)
+    assert answer.status_code == 400
+    assert set(httpx.get(f"{payment_provider.url}/control").json().values()) == {0}
+
+
+def test_with_a_state_file_charges_survive_kill_9(tmp_path: Path) -> None:
+    port, state = free_port(), tmp_path / "charges.json"
+    for expected in (201, 200):
+        process = start(port, "--state", str(state))
+        answer = httpx.post(
+            f"http://127.0.0.1:{port}/charges", json=CHARGE, headers={"Idempotency-Key": "k"}
+        )
+        assert answer.status_code == expected
+        process.kill()
+        process.communicate()
+
+
+def test_ctrl_c_ends_it_without_a_traceback() -> None:
+    port = free_port()
+    process = start(port)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=10)[1] == b""
+    assert process.returncode == 0
+
+
+def test_a_port_in_use_is_said_in_one_line(payment_provider: PaymentProvider) -> None:
+    command = [sys.executable, "-m", "development.payment_provider"]
+    failed = subprocess.run(
+        [*command, "--port", str(payment_provider.port)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert failed.returncode == 1
+    assert str(payment_provider.port) in failed.stderr
+    assert len(failed.stderr.splitlines()) == 1
+
+
+def start(port: int, *options: str) -> "subprocess.Popen[bytes]":
+    process = subprocess.Popen(
+        [sys.executable, "-m", "development.payment_provider", "--port", str(port), *options],
+        cwd=ROOT,
+        env={},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/health")
+            return process
+        except httpx.TransportError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)

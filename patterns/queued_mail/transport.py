@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import Message
-from email.parser import BytesHeaderParser
 from typing import Any
 
 from django.core import mail
@@ -13,6 +12,7 @@ from django.core.mail import EmailMessage
 
 from . import configuration
 from .errors import MailNotDelivered, MailRefused
+from .freezing import headers_of
 from .models import QueuedMail
 
 # What is wrong with the mail itself, or with how a backend reads it: the same again tomorrow.
@@ -96,7 +96,7 @@ class FrozenMessage(EmailMessage):
 
     def message(self, **policy: Any) -> Any:
         """Return the frozen content, whatever policy is asked for."""
-        frozen = BytesHeaderParser(_class=FrozenContent).parsebytes(self.content)
+        frozen = headers_of(self.content, FrozenContent)
         frozen.content = self.content
         return frozen
 

@@ -255,12 +255,11 @@ def test_other_backends_of_django_deliver_too(
 ) -> None:
     mail = stored()
     path = f"django.core.mail.backends.{kind}.EmailBackend"
-    settings.EMAIL_FILE_PATH = str(tmp_path)
     if hasattr(settings, "MAILERS"):
         options = {"file_path": str(tmp_path)} if kind == "filebased" else {}
         settings.MAILERS = {**settings.MAILERS, "delivery": {"BACKEND": path, "OPTIONS": options}}
-        del settings.EMAIL_FILE_PATH
     else:
+        settings.EMAIL_FILE_PATH = str(tmp_path)
         settings.QUEUED_MAIL_DELIVERY_BACKEND = path
     deliver(mail)
     assert mail.state == "sent"

@@ -68,6 +68,15 @@ def test_django_is_the_long_term_release_until_python_3_12(pins: list[Requiremen
     assert all(versions[python].startswith("6.0.") for python in PYTHONS[1:])
 
 
+def test_uv_builds_the_project_itself_without_a_download(pyproject: dict[str, Any]) -> None:
+    backend = Requirement(pyproject["build-system"]["requires"][0])
+    locked = (lock.REPOSITORY / "requirements.lock").read_text("utf-8")
+    version = next(line for line in locked.splitlines() if line.startswith("uv=="))
+
+    assert backend.name == "uv_build"
+    assert backend.specifier.contains(version.removeprefix("uv==").split()[0])
+
+
 def test_no_project_can_be_called_as_what_it_installs(pins: list[Requirement]) -> None:
     imported = metadata.packages_distributions()
     pinned = {canonicalize_name(pin.name) for pin in pins}

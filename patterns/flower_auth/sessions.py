@@ -3,9 +3,11 @@
 import asyncio
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache, partial
 from importlib import import_module
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 from django.conf import settings
@@ -18,8 +20,8 @@ from tornado.httputil import HTTPHeaders
 TIMEOUT_SECONDS = 10.0
 # A session's key is printable, and so is a session signed into its cookie: browsers keep 4096.
 SESSION_COOKIE = re.compile(r"[\x21-\x7e]{8,4096}")
-# Django does not let an event loop use its database. One thread has one connection.
-thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sessions")
+
+Reading = Callable[[], "Visitor | None"]
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,44 @@ async def find_visitor(headers: HTTPHeaders, allowed: Callable[[Any], bool]) -> 
     key = cookies.get(settings.SESSION_COOKIE_NAME, "")
     if not SESSION_COOKIE.fullmatch(key):
         return None
-    reading = asyncio.get_running_loop().run_in_executor(thread, _read, key, allowed)
-    return await asyncio.wait_for(reading, TIMEOUT_SECONDS)
+    answer: asyncio.Future[Visitor | None] = asyncio.get_running_loop().create_future()
+    _questions().put((answer, partial(_read, key, allowed)))
+    return await asyncio.wait_for(answer, TIMEOUT_SECONDS)
+
+
+@cache
+def _questions() -> "SimpleQueue[tuple[asyncio.Future[Visitor | None], Reading]]":
+    """Start the thread that reads: Django does not let an event loop use its database.
+
+    There is one, with one connection. It is a daemon, unlike an executor's: a frozen database
+    must not keep Flower from ending and saving its tasks.
+    """
+    questions: SimpleQueue[tuple[asyncio.Future[Visitor | None], Reading]] = SimpleQueue()
+    Thread(target=_answer, args=[questions], name="sessions", daemon=True).start()
+    return questions
+
+
+def _answer(questions: "SimpleQueue[tuple[asyncio.Future[Visitor | None], Reading]]") -> None:
+    while True:
+        answer, read = questions.get()
+        if answer.done():  # nobody waits any more
+            continue
+        try:
+            settle = partial(_settle, answer, read(), None)
+        except Exception as error:
+            settle = partial(_settle, answer, None, error)
+        answer.get_loop().call_soon_threadsafe(settle)
+
+
+def _settle(
+    answer: "asyncio.Future[Visitor | None]", visitor: "Visitor | None", error: Exception | None
+) -> None:
+    if answer.done():
+        return
+    if error is None:
+        answer.set_result(visitor)
+    else:
+        answer.set_exception(error)
 
 
 def _read(key: str, allowed: Callable[[Any], bool]) -> Visitor | None:

@@ -11,9 +11,6 @@ PATTERNS = Path(__file__).parent.parent / "patterns"
 LABELS = ("Why", "Guarantees", "Not for", "Copy", "Needs", "Settings", "Wiring", "Testing")
 # What is imported under another name than it is asked for under.
 DISTRIBUTIONS = {"django_celery_beat": "django-celery-beat", "kombu": "celery"}
-    "django_celery_beat": "django-celery-beat",
-    "rest_framework": "djangorestframework",
-}
 
 patterns = sorted(
     path

@@ -37,6 +37,8 @@ app = Celery(
 )
 app.conf.update(
     queues.ANALYTICS.celery_settings(default="analytics"),
+    # Every task names its queue here too; the kit's route asks the current app, which is the shop.
+    task_routes=None,
     # Not imported by this file: the worker imports it once Django is set up, which models need.
     imports=["analytics.counting"],
     task_ignore_result=True,

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management import call_command
 
 from config.processes import PROCESSES, procfile
-from config.queues import ANALYTICS, SHOP
+from config.queues import APPS
 
 
 def test_the_procfile_is_the_one_that_follows_from_the_queues() -> None:
@@ -21,10 +21,7 @@ def test_the_command_prints_it() -> None:
 
 def test_every_queue_has_one_worker_and_every_worker_one_queue() -> None:
     workers = [command for command in PROCESSES.values() if " worker " in command]
-    for queue in (*SHOP, *ANALYTICS):
+    queues = [queue for app in APPS for queue in app]
+    for queue in queues:
         assert sum(f" -Q {queue.name} " in command for command in workers) == 1
-    assert len(workers) == len([*SHOP, *ANALYTICS])
-
-
-def test_analytics_runs_on_an_app_of_its_own() -> None:
-    assert "-A analytics.celery " in PROCESSES["worker_analytics"]
+    assert len(workers) == len(queues)

@@ -26,7 +26,7 @@ REQUIRED = [
     "SECRET_KEY",
     "DATABASE_URL",
     "BROKER_URL",
-    "ANALYTICS_BROKER_URL",
+    "ANALYTICS_BROKER_URL",  # analytics
     "EMAIL_URL",
     "PAYMENTS_URL",
     "PAYMENTS_API_KEY",

@@ -1,0 +1,33 @@
+"""The analysts' broker and worker are their own: a check of the configuration says otherwise."""
+
+import pytest
+from pytest_django import Settings
+
+from config import checks
+from config.processes import PROCESSES
+
+
+def test_analytics_runs_on_an_app_of_its_own() -> None:
+    assert "-A analytics.celery " in PROCESSES["worker_analytics"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "redis://localhost:6379/0",
+        "redis://127.0.0.1",
+        "redis://:secret@LOCALHOST/",
+        "redis://[::1]/0",
+    ],
+)
+def test_e004_one_broker_under_two_spellings(settings: Settings, other: str) -> None:
+    settings.BROKER_URL, settings.ANALYTICS_BROKER_URL = "redis://127.0.0.1:6379/0", other
+    assert [error.id for error in checks.check_brokers(None)] == ["shop.E004"]
+
+
+@pytest.mark.parametrize(
+    "other", ["redis://127.0.0.1:6380/0", "redis://10.0.0.9:6379/0", "amqp://127.0.0.1/"]
+)
+def test_two_brokers_are_two(settings: Settings, other: str) -> None:
+    settings.BROKER_URL, settings.ANALYTICS_BROKER_URL = "redis://127.0.0.1:6379/0", other
+    assert checks.check_brokers(None) == []

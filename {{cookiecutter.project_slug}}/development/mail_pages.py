@@ -15,7 +15,7 @@ LARGEST_BODY_BYTES = 4_096  # of an order by POST, which has some fifty
 STYLESHEET = Path(__file__).parent / "mail_catcher.css"
 # The pages run nothing and load nothing but their own stylesheet.
 PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; frame-src 'self'; form-action 'self'; "
+    "default-src 'none'; style-src 'self'; img-src data:; frame-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
 # A mail's HTML may style itself and show its own pictures. It runs and fetches nothing: opening

@@ -43,15 +43,16 @@ def list_page(mails: list[Mail]) -> str:
             "Mails",
             "<h1>No mail yet</h1><p>Sign up in the shop, or buy something: "
             "its mails arrive here, and nowhere else.</p>",
+            refresh=True,
         )
     rows = "".join(_row(mail) for mail in mails[:MOST_LISTED])
     more = len(mails) - MOST_LISTED
     note = f"<p>{more} older ones are in <a href='/mails.json'>mails.json</a>.</p>"
     head = "<tr><th>Received (UTC)</th><th>To</th><th>Subject</th></tr>"
     clear = "<form method='post' action='/clear'><button>Forget all</button></form>"
-    title = f"<div class='bar'><h1>Mails ({len(mails)})</h1>{clear}</div>"
+    title = f"<div class='bar'><h1>{len(mails):,} caught</h1>{clear}</div>"
     table = f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
-    return _frame("Mails", title + table + (note if more > 0 else ""))
+    return _frame("Mails", title + table + (note if more > 0 else ""), refresh=True)
 
 
 def mail_page(mail: Mail) -> str:
@@ -59,7 +60,7 @@ def mail_page(mail: Mail) -> str:
     message = mail.message()
     subject = escape(mail.subject) or "(no subject)"
     sections = [
-        f"<p><a href='/'>All mails</a></p><h1>{subject}</h1>",
+        f"<h1>{subject}</h1>",
         _facts(mail),
         _html_section(mail, message),
         _text_section(message),
@@ -79,7 +80,10 @@ def html_part(mail: Mail) -> str | None:
         if part.content_id:
             address = f"/mails/{mail.id}/parts/{part.number}"
             body = body.replace(f"cid:{part.content_id}", address)
-    return body
+    # A link of the mail opens beside the mail catcher, as it would beside a mail client.
+    opening = re.search(r"<head[^>]*>", body, re.IGNORECASE)
+    place = opening.end() if opening else 0
+    return f"{body[:place]}<base target='_blank'>{body[place:]}"
 
 
 def part_of(mail: Mail, number: str) -> Part | None:
@@ -183,11 +187,13 @@ def _headers(message: EmailMessage) -> str:
     return f"<details><summary>Headers</summary><pre>{lines}</pre></details>"
 
 
-def _frame(title: str, content: str) -> str:
+def _frame(title: str, content: str, *, refresh: bool = False) -> str:
+    # The list looks for new mails by itself; five seconds is soon enough for somebody who waits.
+    again = "<meta http-equiv='refresh' content='5'>" if refresh else ""
     return (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>{escape(title)} - mail catcher</title>"
+        f"{again}<title>{escape(title)} - mail catcher</title>"
         "<link rel='icon' href='data:,'><link rel='stylesheet' href='/mail_catcher.css'></head>"
-        f"<body><main>{content}</main></body></html>"
+        f"<body><header><a href='/'>Mail catcher</a></header><main>{content}</main></body></html>"
     )

@@ -2,6 +2,7 @@
 
 import logging.config
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,12 @@ def log_as_django_does(**_: Any) -> None:
 
 
 @signals.celeryd_init.connect
-def refuse_undeclared_queues(instance: Any, options: dict[str, Any], **_: Any) -> None:
-    """End a worker that is told to take from a queue that nobody declared."""
+def set_up_worker(instance: Any, conf: Any, options: dict[str, Any], **_: Any) -> None:
+    """End a worker that is told to take from a queue that nobody declared; give others time."""
     if instance.app is not app:
         return
+    seconds = import_module("config.celery_settings").WORKER_SOCKET_TIMEOUT_SECONDS
+    conf.broker_transport_options = {**conf.broker_transport_options, "socket_timeout": seconds}
     for name in options.get("queues") or ():
         try:
             SHOP.require(name, asked_by="celery worker -Q")

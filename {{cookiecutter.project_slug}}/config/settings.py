@@ -100,6 +100,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "accounts:login"
 LOGIN_REDIRECT_URL = "purchases:catalogue"
 LOGOUT_REDIRECT_URL = "purchases:catalogue"
+CSRF_FAILURE_VIEW = "accounts.csrf.csrf_failure"
 
 # Static files ------------------------------------------------------------------------------------
 STATIC_URL = "static/"

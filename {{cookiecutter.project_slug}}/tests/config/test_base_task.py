@@ -22,10 +22,10 @@ from patterns.queues import QueueNotDeclared
 def task() -> Iterator[Any]:
     """Define a task for the time of the test."""
 
+    @app.task(name="tests.body", queue="admin", shared=False)
     def body(number: int = 0) -> None: ...
 
-    made: Any = app.task(body, name="tests.body", queue="admin", shared=False)
-    yield made
+    yield body
     app.tasks.pop("tests.body", None)
 
 
@@ -33,7 +33,11 @@ def task() -> Iterator[Any]:
 def waiting(broker_url: str) -> Iterator[Callable[[str], int]]:
     """Give a function that counts a queue's messages."""
     with Redis.from_url(broker_url) as broker:
-        yield lambda queue="admin": int(str(broker.llen(queue)))
+
+        def count(queue: str = "admin") -> int:
+            return int(str(broker.llen(queue)))
+
+        yield count
 
 
 @pytest.mark.django_db(transaction=True)
@@ -82,7 +86,7 @@ def test_arguments_are_those_of_the_call_not_of_the_commit(
         task.delay(numbers)
         numbers.append(2)
     with app.connection_for_read() as broker:
-        message = broker.SimpleQueue(app.amqp.queues["admin"]).get_nowait()
+        message = broker.SimpleQueue("admin").get_nowait()
         assert message.decode()[0] == [[1]]
 
 
@@ -171,9 +175,10 @@ def test_a_task_without_a_declared_queue_cannot_be_defined(
 ) -> None:
     def body() -> None: ...
 
+    define: Any = app.task(name="tests.stray", shared=False, **options)  # type: ignore[call-overload]
     try:
         with pytest.raises(QueueNotDeclared, match=complaint):
-            str(app.task(body, name="tests.stray", shared=False, **options))  # type: ignore[call-overload]
+            str(define(body).name)
     finally:
         app.tasks.pop("tests.stray")  # Celery registers a task before it binds it
 

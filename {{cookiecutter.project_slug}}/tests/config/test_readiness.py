@@ -1,12 +1,18 @@
 """Processes wait for what they need, and say for what."""
 
 import logging
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from redis import Redis
 
@@ -57,8 +63,40 @@ def test_a_broker_that_is_away_is_waited_for(
         server.stop()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("gunicorn", "--config", "config/gunicorn.py", "config.wsgi"),
+        ("celery", "-A", "config", "worker", "-Q", "mail"),
+        ("celery", "-A", "analytics.celery", "worker", "-Q", "analytics"),
+    ],
+    ids=["web", "worker", "analytics"],
+)
+def test_a_process_waits_for_its_database_and_can_be_stopped_meanwhile(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
+    database = urlsplit(os.environ["DATABASE_URL"])._replace(path="/not_there")
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=settings.BASE_DIR,
+            env=os.environ | {"DATABASE_URL": urlunsplit(database), "PORT": str(free_port())},
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        eventually(lambda: "Waiting for the database" in log.read_text())
+        assert process.poll() is None
+        assert "or correct DATABASE_URL." in log.read_text()
+        assert "Traceback" not in log.read_text()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+
+
 def eventually(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -13,8 +13,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 def provider_is_configured(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """Refuse an address or a key with which no request could be made (E001, E002)."""
     errors: list[CheckMessage] = []
-    parts = urlsplit(settings.PAYMENTS_URL)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if not _is_http(settings.PAYMENTS_URL):
         hint = "Set PAYMENTS_URL to something like https://payments.example.com"
         errors.append(Error("PAYMENTS_URL is no http(s) address.", hint=hint, id="payments.E001"))
     key = settings.PAYMENTS_API_KEY
@@ -28,7 +27,15 @@ def provider_is_configured(app_configs: Sequence[AppConfig] | None, **_: Any) ->
 @register(Tags.security, deploy=True)
 def provider_is_encrypted(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """Refuse to send the key in clear from a production server (E003, with --deploy)."""
-    if urlsplit(settings.PAYMENTS_URL).scheme == "https":
+    if settings.PAYMENTS_URL.lower().startswith("https://"):
         return []
     hint = "Use the provider's https address."
     return [Error("PAYMENTS_URL is not encrypted.", hint=hint, id="payments.E003")]
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # e.g. half of an IPv6 address
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)

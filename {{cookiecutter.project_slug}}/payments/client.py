@@ -80,7 +80,7 @@ def _post(asked: dict[str, Any], idempotency_key: str) -> httpx.Response:
     try:
         # A client for each charge: a connection must not be shared by forked workers.
         return httpx.post(url, json=asked, headers=headers, timeout=TIMEOUT)
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError):
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, ValueError):
         # Nothing was sent. The cause is left out, for it quotes the header that holds the key.
         raise PaymentRefused(
             "the request cannot be made: check PAYMENTS_URL and PAYMENTS_API_KEY"
@@ -129,8 +129,12 @@ def _charge(answer: dict[str, Any], asked: dict[str, Any]) -> Charge:
     # A broken answer is asked for again: the same key repeats it whole. A whole one about
     # something else stays wrong, and money may have moved: a person must look.
     charge_id = answer.get("id")
-    if not isinstance(charge_id, str) or not 0 < len(charge_id) <= TEXT_LENGTH:
+    if not isinstance(charge_id, str) or not _is_storable(charge_id):
         raise PaymentUnavailable("the payment provider's answer has no id")
     if wrong := [name for name in asked if answer.get(name) != asked[name]]:
         raise PaymentRefused(f"charge {charge_id!r} is not what was asked for: {', '.join(wrong)}")
     return Charge(id=charge_id, amount_cents=asked["amount_cents"], currency=asked["currency"])
+
+
+def _is_storable(text: str) -> bool:
+    return 0 < len(text) <= TEXT_LENGTH and text.isprintable()

@@ -12,6 +12,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.conf import settings
 
+# `celery` takes BROKER_URL, which is the shop's, for its option --broker, and hands it on in this
+# variable, above every app's own broker: the worker would wait at the wrong one.
+os.environ.pop("CELERY_BROKER_URL", None)
+
 
 class OwnTasks(TaskRegistry):
     """Holds the tasks written in this package, and Celery's own.
@@ -37,6 +41,10 @@ app = Celery(
 )
 app.conf.update(
     queues.ANALYTICS.celery_settings(default="analytics"),
+    # Needed beside `broker`: the `celery` command takes BROKER_URL of the environment, the shop's,
+    # for every app of its process, and only these two names stand above that.
+    broker_read_url=settings.ANALYTICS_BROKER_URL,
+    broker_write_url=settings.ANALYTICS_BROKER_URL,
     # Every task names its queue here too; the kit's route asks the current app, which is the shop.
     task_routes=None,
     # Not imported by this file: the worker imports it once Django is set up, which models need.

@@ -47,4 +47,4 @@ def wait_for_servers(sender: Any, **_: Any) -> None:
     """Wait for the database, its migrations and the worker's own broker."""
     from config.readiness import wait_until_ready
 
-    wait_until_ready(broker_url=sender.app.conf.broker_url)
+    wait_until_ready(broker_url=sender.app.conf.broker_read_url)

@@ -1,10 +1,23 @@
 """The analysts' broker and worker are their own: a check of the configuration says otherwise."""
 
+import os
+
 import pytest
 from pytest_django import Settings
 
+from analytics.celery import app
 from config import checks
 from config.processes import PROCESSES
+
+
+def test_the_shop_s_broker_in_the_environment_does_not_become_the_analysts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # What `celery -A ... worker` does with BROKER_URL, for every app of its process.
+    monkeypatch.setenv("CELERY_BROKER_URL", os.environ["BROKER_URL"])
+    expected = os.environ["ANALYTICS_BROKER_URL"]
+    for connection in (app.connection_for_write(), app.connection_for_read()):
+        assert connection.as_uri(include_password=True) == expected
 
 
 def test_analytics_runs_on_an_app_of_its_own() -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import defaultdict, deque
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ from honcho.manager import Manager
 from honcho.printer import Printer
 
 LAST_LINES = 8  # enough for the end of a traceback
+# Workers give running tasks 2 seconds and web its requests 4, and all end at once on few cores.
+GRACE_SECONDS = 12.0
 
 
 class Lines(Printer):  # type: ignore[misc]  # honcho brings no types
@@ -80,9 +83,15 @@ class Processes(Manager):  # type: ignore[misc]  # honcho brings no types
             threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
             return
         if self.ended_first is None:
+            self._stopping_since = time.monotonic()
             found = [(name, p.get("returncode")) for name, p in self._processes.items()]
             self.ended_first = [(name, status) for name, status in found if status is not None]
         super().terminate()
+
+    def kill(self) -> None:
+        """Kill what has not ended after GRACE_SECONDS; honcho itself would after 5."""
+        if time.monotonic() - self._stopping_since > GRACE_SECONDS:
+            super().kill()
 
     def account(self) -> str:
         """Return what is to be said of the process that ended without being asked to."""

@@ -23,7 +23,7 @@ from development.valkey import start_valkey
 ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var"
 RUNNING = VAR / reaper.RUNNING_FILE
-STOP_SECONDS = 15.0  # honcho itself kills after 5
+STOP_SECONDS = 20.0  # longer than processes.GRACE_SECONDS, after which those left are killed
 BROKERS = {"BROKER_URL": "BROKER_PORT", "ANALYTICS_BROKER_URL": "ANALYTICS_BROKER_PORT"}
 
 

@@ -8,13 +8,15 @@ from django.contrib import messages
 from django.contrib.auth import authenticate, login
 from django.contrib.auth import views as auth_views
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 from django.utils.html import format_html
 from django.views.generic import FormView
 
 from accounts import forms
+from accounts.csrf import logged_in_already
 from accounts.models import User
 from accounts.signup import AddressTaken, sign_up
 
@@ -33,7 +35,8 @@ class SignupView(auth_views.RedirectURLMixin, FormView):  # type: ignore[type-ar
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Send somebody who is logged in where they were going."""
         if request.user.is_authenticated:
-            return HttpResponseRedirect(self.get_success_url())
+            is_sent = request.method == "POST"
+            return logged_in_already(request) if is_sent else redirect(self.get_success_url())
         return super().dispatch(request, *args, **kwargs)
 
     def form_valid(self, form: forms.SignupForm) -> HttpResponse:
@@ -60,7 +63,7 @@ class SignupView(auth_views.RedirectURLMixin, FormView):  # type: ignore[type-ar
     def _welcome(self, user: User, message: str) -> HttpResponse:
         login(self.request, user)
         messages.success(self.request, message)
-        return HttpResponseRedirect(self.get_success_url())
+        return redirect(self.get_success_url())
 
 
 def _address_taken() -> str:

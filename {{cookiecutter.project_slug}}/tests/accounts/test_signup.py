@@ -195,6 +195,15 @@ def test_somebody_who_is_logged_in_does_not_sign_up(client: Client) -> None:
     assert User.objects.count() == 1
 
 
+def test_a_stale_token_of_somebody_logged_in_is_still_refused_elsewhere() -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(sign_up(**PERSON))
+
+    response = client.post("/accounts/password/", {})
+
+    assert response.status_code == HTTPStatus.FORBIDDEN
+
+
 @pytest.mark.parametrize(
     ("asked", "given"),
     [("/orders/", "/orders/"), ("https://evil.example/", "/"), ("//evil.example", "/")],

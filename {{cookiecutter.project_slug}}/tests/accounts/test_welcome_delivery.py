@@ -4,13 +4,14 @@ from collections.abc import Callable
 from email import message_from_bytes, policy
 from time import monotonic, sleep
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
-from accounts.signals import user_signed_up
 from accounts.signup import sign_up
 from development.testing import SmtpServer, point_at_broker
 from patterns.queued_mail.models import QueuedMail
@@ -67,15 +68,19 @@ def test_a_signup_with_the_broker_gone_succeeds_and_keeps_its_mail(
 
 
 def test_a_rolled_back_signup_leaves_no_mail_to_send() -> None:
-    def refuse(**_: Any) -> None:
-        raise RuntimeError("no room")
-
-    user_signed_up.connect(refuse)
-    try:
-        with pytest.raises(RuntimeError, match="no room"):
-            sign_up(email="pat@example.com", name="Pat", password="correct horse")
-    finally:
-        user_signed_up.disconnect(refuse)
+    with transaction.atomic():
+        sign_up(email="pat@example.com", name="Pat", password="correct horse")
+        assert QueuedMail.objects.count() == 1
+        transaction.set_rollback(True)
 
     assert not User.objects.exists()
     assert not QueuedMail.objects.exists()
+
+
+def test_a_signup_whose_mail_cannot_be_kept_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("accounts.signup.send_welcome", Mock(side_effect=RuntimeError("no room")))
+
+    with pytest.raises(RuntimeError, match="no room"):
+        sign_up(email="pat@example.com", name="Pat", password="correct horse")
+
+    assert not User.objects.exists()

@@ -5,9 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.core.mail import EmailMessage
 from pytest_django.live_server_helper import LiveServer
+from selenium.common import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.wait import WebDriverWait
 
 from accounts.models import User
@@ -32,15 +34,22 @@ def fill_signup(browser: Chrome, site: str, **texts: str) -> WebElement:
 
 def message(browser: Chrome) -> str:
     """Wait for the page that follows, and return what it says."""
-    return WebDriverWait(browser, WAIT_SECONDS).until(
+    return wait(browser).until(
         lambda driver: driver.find_element(By.CSS_SELECTOR, ".messages li").text,
         "No message came after the form was sent.",
     )
 
 
-@pytest.fixture(autouse=True)
-def _ignore_not_found_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("selenium.webdriver.support.wait.POLL_FREQUENCY", 0.05)
+def send(browser: Chrome, button: WebElement) -> None:
+    """Click, and wait until the page has been replaced."""
+    button.click()
+    wait(browser).until(staleness_of(button), "No page came after the form was sent.")
+    wait(browser).until(lambda driver: driver.find_element(By.TAG_NAME, "footer"))
+
+
+def wait(browser: Chrome) -> WebDriverWait[Chrome]:
+    unstable = [NoSuchElementException, StaleElementReferenceException]
+    return WebDriverWait(browser, WAIT_SECONDS, 0.05, ignored_exceptions=unstable)
 
 
 def test_an_address_from_a_mail_client_and_an_emoji_name_sign_up(
@@ -105,13 +114,33 @@ def test_two_browsers_at_once_share_the_account_of_one_person(
     assert len(mailoutbox) == 1
 
 
+def test_a_second_tab_of_the_same_person_ends_logged_in_too(
+    browser: Chrome, live_server: LiveServer, mailoutbox: list[EmailMessage]
+) -> None:
+    first = browser.current_window_handle
+    fill_signup(browser, live_server.url, email="pat@example.com", password=PASSWORD)
+    browser.switch_to.new_window("tab")
+    fill_signup(browser, live_server.url, email="pat@example.com", password=PASSWORD).click()
+    assert message(browser) == "Welcome, pat."
+    browser.close()
+    browser.switch_to.window(first)
+
+    browser.find_element(By.CSS_SELECTOR, "main form button").click()
+
+    assert message(browser) == "You are logged in already, as pat@example.com."
+    assert User.objects.count() == 1
+    assert len(mailoutbox) == 1
+
+
 def test_a_taken_address_keeps_what_was_typed_and_leads_to_the_login(
     browser: Chrome, live_server: LiveServer
 ) -> None:
     User.objects.create_user("pat@example.com", PASSWORD)
-    fill_signup(
+    button = fill_signup(
         browser, live_server.url, email="PAT@example.com", name="Pat 🎉", password="something else"
-    ).click()
+    )
+
+    send(browser, button)
 
     error = browser.find_element(By.ID, "id_email_error")
     assert error.text == (
@@ -122,16 +151,18 @@ def test_a_taken_address_keeps_what_was_typed_and_leads_to_the_login(
         for name in ("email", "name", "password")
     ]
     assert values == ["PAT@example.com", "Pat 🎉", ""]
-    error.find_element(By.LINK_TEXT, "Log in").click()
+    send(browser, error.find_element(By.LINK_TEXT, "Log in"))
     assert browser.current_url == f"{live_server.url}/accounts/login/"
 
 
 def test_the_cursor_waits_in_the_first_field_with_an_error(
     browser: Chrome, live_server: LiveServer
 ) -> None:
-    fill_signup(
+    button = fill_signup(
         browser, live_server.url, email="pat@example.com", name="www.example.com", password="short"
-    ).click()
+    )
+
+    send(browser, button)
 
     field = browser.switch_to.active_element
     described_by = field.get_attribute("aria-describedby") or ""
@@ -145,7 +176,7 @@ def test_the_cursor_waits_in_the_first_field_with_an_error(
 def test_the_form_can_be_sent_again_after_going_back(
     browser: Chrome, live_server: LiveServer
 ) -> None:
-    fill_signup(browser, live_server.url, email="pat", password=PASSWORD).click()
+    send(browser, fill_signup(browser, live_server.url, email="pat", password=PASSWORD))
 
     browser.back()
 

@@ -1,16 +1,18 @@
 """The one place where the base of every task of the shop is chosen."""
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 import httpx
 from celery import Celery
 from celery.result import AsyncResult
+from celery.utils.time import make_aware
 from django.db import InterfaceError, OperationalError, transaction
 from kombu.utils.json import dumps, loads
 
-from config.queues import SHOP
+from config.queues import SHOP, VISIBILITY_TIMEOUT_SECONDS
 from patterns.retrying_task import RetryingTask
 
 logger = logging.getLogger(__name__)
@@ -57,9 +59,21 @@ class ShopTask(RetryingTask):
         queue = options.get("queue")
         if isinstance(queue, str):
             SHOP.require(queue, asked_by=f"{self.name}.apply_async()")
+        self._refuse_far_future(options.get("countdown"), options.get("eta"))
         if options.get("retries") or not transaction.get_connection().in_atomic_block:
             return super().apply_async(args, kwargs, **options)
         return self._publish_on_commit(args, kwargs, options)
+
+    def _refuse_far_future(self, countdown: float | None, eta: datetime | None) -> None:
+        """Raise `ValueError` for a task that Redis would hand out again while it still waits."""
+        longest = VISIBILITY_TIMEOUT_SECONDS - (self.time_limit or 0)
+        if isinstance(eta, datetime):
+            countdown = (make_aware(eta, UTC) - datetime.now(UTC)).total_seconds()
+        if countdown is not None and countdown > longest:
+            raise ValueError(
+                f"{self.name} is to wait {countdown:.0f} s; beyond {longest} s the broker hands it"
+                " out again, so it would run many times. Let beat enqueue it when it is due."
+            )
 
     def _publish_on_commit(self, args: Any, kwargs: Any, options: Any) -> AsyncResult[Any]:
         task_id = options.setdefault("task_id", str(uuid4()))

@@ -7,11 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from config.queues import SHOP
-
-# Seconds until Redis hands out again what was taken and never acknowledged (a worker that died
-# by `kill -9`). Must be longer than the longest delay of a retry and its run: `shop.E005`.
-VISIBILITY_TIMEOUT_SECONDS = 3600
+from config.queues import SHOP, VISIBILITY_TIMEOUT_SECONDS
 
 broker_url = settings.BROKER_URL
 # A worker has time, and a connection given up costs it the acknowledgment of what it runs.

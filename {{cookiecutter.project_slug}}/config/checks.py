@@ -14,7 +14,7 @@ from django.core.checks import CheckMessage, Error, register
 from config import celery_settings
 from config.celery import app
 from config.processes import PROCESSES
-from config.queues import APPS, SHOP
+from config.queues import APPS, SHOP, VISIBILITY_TIMEOUT_SECONDS
 
 Apps = Sequence[AppConfig] | None
 
@@ -34,14 +34,14 @@ def check_tasks(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 
 def check_absence(task: Any) -> list[CheckMessage]:
     """`shop.E005`: the broker hands out a task again while its retry still waits or runs."""
-    timeout = celery_settings.VISIBILITY_TIMEOUT_SECONDS
+    timeout = VISIBILITY_TIMEOUT_SECONDS
     if task.longest_absence_seconds() < timeout:
         return []
     return [
         Error(
             f"Task {task.name} may be away for {task.longest_absence_seconds():.0f} s, and the"
             f" broker hands it out again after {timeout} s: it would run twice at once.",
-            hint="Raise VISIBILITY_TIMEOUT_SECONDS in config/celery_settings.py, or lower the"
+            hint="Raise VISIBILITY_TIMEOUT_SECONDS in config/queues.py, or lower the"
             " task's backoff_cap_seconds or time_limit.",
             id="shop.E005",
         )

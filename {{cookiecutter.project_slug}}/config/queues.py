@@ -21,3 +21,7 @@ APPS = (
     SHOP,
     ANALYTICS,  # analytics
 )
+
+# Until Redis hands out again what was taken and never acknowledged (a worker that died by
+# `kill -9`). Must be longer than the longest delay of a retry and its run: `shop.E005`.
+VISIBILITY_TIMEOUT_SECONDS = 3600

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,22 @@ def test_what_is_wrong_is_said_to_the_caller_before_the_commit(
 def test_a_refused_queue_is_named_and_the_declared_ones_too(task: Any) -> None:
     with pytest.raises(QueueNotDeclared, match=r"tests\.body.*'mial'.*default, mail, purchasing"):
         task.apply_async(queue="mial")
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        {"countdown": 7200},
+        {"eta": datetime.now(UTC) + timedelta(hours=2)},
+        {"eta": datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=2)},
+    ],
+    ids=["countdown", "eta", "naive eta"],
+)
+def test_what_the_broker_would_hand_out_again_while_it_waits_is_refused(
+    task: Any, when: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match=r"tests\.body is to wait 7\d\d\d s.*Let beat enqueue it"):
+        task.apply_async(**when)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,10 +1,12 @@
 """The addresses of the shop."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path, re_path
 
 from config.flower_redirect import redirect_to_flower
 
+admin.site.site_header = admin.site.site_title = settings.PROJECT["name"]
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("accounts.urls")),

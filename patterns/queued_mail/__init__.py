@@ -7,7 +7,8 @@ Guarantees: a mail accepted in a transaction that commits is offered to the mail
     bytes and the envelope are what the delivery backend would have sent from the request. A
     Message-ID is accepted once while its row is kept. One window sends twice: a crash, or an
     answer that does not come, between the mail server's acceptance and our commit; both copies
-    carry the same Message-ID. A mail refused for good is a row with its reason, not silence.
+    carry the same Message-ID. A mail refused for good, or one that kills five workers,
+    is a row with its reason, not silence.
 Not for: backends that build their request from the message's attributes instead of its bytes
     (the HTTP APIs of mail services: use their SMTP gateway); databases other than PostgreSQL.
 Copy: this folder, with its migrations.
@@ -21,9 +22,9 @@ Settings, with defaults:
     QUEUED_MAIL_LOCK_SECONDS = 900: the longest that one delivery may hold its row. Longer than
         the hard time limit of a task.
     QUEUED_MAIL_GIVE_UP_AFTER_HOURS = 24: how long a mail is tried before it is a failed one.
-    QUEUED_MAIL_FORGOTTEN_AFTER_MINUTES = 5: a mail that nothing tried is published again.
-    QUEUED_MAIL_RETRY_FORGOTTEN_AFTER_MINUTES = 60: the same for one that was tried. Longer than
-        the longest pause between two retries.
+    QUEUED_MAIL_FORGOTTEN_AFTER_MINUTES = 5: a mail without an answer is published again.
+    QUEUED_MAIL_RETRY_FORGOTTEN_AFTER_MINUTES = 60: the same for one whose last answer was to
+        wait. Longer than the longest pause between two retries.
     QUEUED_MAIL_SWEEP_LIMIT = 500: the most mails that one sweep publishes again.
     QUEUED_MAIL_KEEP_DAYS = 30: how long a sent mail's row (without its content) is kept, and so
         how long a Message-ID is remembered.

@@ -49,12 +49,12 @@ def give_up_after() -> timedelta:
 
 
 def forgotten_after() -> timedelta:
-    """Return when an untried mail is published again: a person waits for a password reset."""
+    """Return when a mail without an answer is published again: a person waits for it."""
     return timedelta(minutes=getattr(settings, "QUEUED_MAIL_FORGOTTEN_AFTER_MINUTES", 5))
 
 
 def retry_forgotten_after() -> timedelta:
-    """Return when a tried mail is published again: twice the usual longest pause of a retry."""
+    """Return when one asked to wait is published again: twice the longest usual pause."""
     return timedelta(minutes=getattr(settings, "QUEUED_MAIL_RETRY_FORGOTTEN_AFTER_MINUTES", 60))
 
 

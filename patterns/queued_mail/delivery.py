@@ -23,10 +23,15 @@ def deliver_once(mail_id: str, publication: int) -> None:
     Raises `MailNotDelivered`, `MailRefused` or `ReceiverFailed`, after the commit that records
     it. Crash: the row is unlocked by PostgreSQL and waits on. Duplicate: skips a locked row.
     """
-    failure: Exception | None = None
     with claimed(mail_id) as mail:
         if mail is None:
             logger.info("Mail %s is sent, failed, deleted or being delivered now.", mail_id)
+            return
+        failure = failure_before_start(mail)
+    if failure is not None:
+        raise failure
+    with claimed(mail_id) as mail:
+        if mail is None:  # a second message was faster
             return
         failure = deliver(mail)
         is_superseded = mail.publication != publication
@@ -52,8 +57,19 @@ def claimed(mail_id: str) -> Iterator[QueuedMail | None]:
                 "SELECT set_config('idle_in_transaction_session_timeout', %s, true)",
                 [f"{configuration.lock_seconds()}s"],
             )
-        waiting = QueuedMail.objects.using(database).waiting().filter(pk=UUID(mail_id))
-        yield waiting.select_for_update(skip_locked=True).first()
+        # The content, which may be megabytes, is read where it is needed.
+        waiting = QueuedMail.objects.using(database).waiting().defer("content")
+        yield waiting.filter(pk=UUID(mail_id)).select_for_update(skip_locked=True).first()
+
+
+def failure_before_start(mail: QueuedMail) -> Exception | None:
+    """Record that an attempt begins, or give up a mail whose attempts killed their workers."""
+    if mail.has_killed_its_workers:
+        return failed(
+            mail, MailRefused(f"Its worker died {mail.attempts} times without an answer.")
+        )
+    mail.record_start()
+    return None
 
 
 def deliver(mail: QueuedMail) -> Exception | None:
@@ -81,13 +97,13 @@ def deliver(mail: QueuedMail) -> Exception | None:
 
 def try_later(mail: QueuedMail, error: MailNotDelivered) -> Exception:
     """Record a failed attempt, the last one if the mail was tried for long enough."""
-    begun = mail.first_attempt_at
-    if begun is None or timezone.now() - begun < configuration.give_up_after():
+    begun = mail.first_attempt_at or timezone.now()
+    if timezone.now() - begun < configuration.give_up_after():
         mail.record_attempt(str(error))
         return error
     since = f"{begun:%Y-%m-%d %H:%M %Z}"
     return failed(
-        mail, MailRefused(f"Given up after {mail.attempts + 1} attempts since {since}: {error}")
+        mail, MailRefused(f"Given up after {mail.attempts} attempts since {since}: {error}")
     )
 
 

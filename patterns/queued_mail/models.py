@@ -13,6 +13,7 @@ from . import configuration
 
 MESSAGE_ID_LENGTH = 900  # a line of a header has 998 at most, and an index entry is bounded
 SUBJECT_LENGTH = 200  # for people only; the whole one is in the content
+MOST_DEATHS = 5  # by then it was no deploy and no accident: the mail kills what touches it
 
 # What changes while a mail is on its way. The content, which is large, is left alone.
 STATE = (
@@ -29,10 +30,10 @@ class QueuedMailQuerySet(models.QuerySet["QueuedMail"]):
         return self.filter(sent_at=None, failed_at=None)
 
     def forgotten(self, now: datetime) -> "QueuedMailQuerySet":
-        """Return what waits without a sign of life: its task message was lost."""
-        untried = Q(attempts=0, touched_at__lt=now - configuration.forgotten_after())
+        """Return what waits without a sign of life: its task message or its worker was lost."""
+        unanswered = Q(error="", touched_at__lt=now - configuration.forgotten_after())
         return self.waiting().filter(
-            untried | Q(touched_at__lt=now - configuration.retry_forgotten_after())
+            unanswered | Q(touched_at__lt=now - configuration.retry_forgotten_after())
         )
 
 
@@ -106,28 +107,35 @@ class QueuedMail(models.Model):
         self.refused = {**self.refused, **reasons}
         self.outstanding = [each for each in self.outstanding if each not in reasons]
 
+    @property
+    def has_killed_its_workers(self) -> bool:
+        """Tell whether every attempt so far ended without an answer, and there were enough."""
+        return self.attempts >= MOST_DEATHS and not self.error
+
+    def record_start(self) -> None:
+        """Write that an attempt begins, so that one which kills its worker counts."""
+        self.attempts += 1
+        self.touched_at = timezone.now()
+        if self.first_attempt_at is None:
+            self.first_attempt_at = self.touched_at
+        self.save(update_fields=STATE)
+
     def record_sent(self) -> None:
         """Write that the mail is sent, and forget what it said."""
-        self.sent_at = timezone.now()
+        self.sent_at = self.touched_at = timezone.now()
         self.outstanding, self.content, self.error = [], b"", ""
-        self._write_attempt("content")
+        self.save(update_fields=(*STATE, "content"))
 
     def record_attempt(self, error: str) -> None:
         """Write that an attempt failed; the mail waits for another one."""
         self.error = error
-        self._write_attempt()
+        self.touched_at = timezone.now()
+        self.save(update_fields=STATE)
 
     def record_failed(self, error: str) -> None:
         """Write that the mail is given up; its content is kept for a person to send again."""
         self.failed_at = timezone.now()
         self.record_attempt(error)
-
-    def _write_attempt(self, *more: str) -> None:
-        self.attempts += 1
-        self.touched_at = timezone.now()
-        if self.first_attempt_at is None:
-            self.first_attempt_at = self.touched_at
-        self.save(update_fields=(*STATE, *more))
 
     def send_again(self) -> None:
         """Write that a failed mail waits anew, for everybody who did not get it."""

@@ -139,6 +139,7 @@ class SMTPServer:
     mails: list[tuple[str, list[str], bytes]] = field(default_factory=list)
     replies_to_recipients: dict[str, str] = field(default_factory=dict)
     replies_to_data: list[str] = field(default_factory=list)
+    reply_to_quit: str = "221 Bye"
     delay_seconds: float = 0.0
     offers: int = 0
 
@@ -158,6 +159,9 @@ class SMTPServer:
             return self.replies_to_data.pop(0)
         self.mails.append((envelope.mail_from, envelope.rcpt_tos, envelope.original_content))
         return "250 OK"
+
+    async def handle_QUIT(self, server: Any, session: Any, envelope: Any) -> str:
+        return self.reply_to_quit
 
     def start(self) -> Controller:
         controller = Controller(

@@ -194,6 +194,14 @@ def test_a_message_id_that_was_used_for_others_is_refused_instead_of_dropped() -
         plain(to=["somebody.else@example.com"]).send()
 
 
+def test_a_reused_message_id_means_that_none_of_the_call_is_stored() -> None:
+    plain().send()
+    new = make(EmailMessage, "new", "x", headers={"Message-ID": "<new@example.com>"})
+    with pytest.raises(MessageIdReused):
+        EmailBackend().send_messages([new, plain(to=["somebody.else@example.com"])])
+    assert QueuedMail.objects.get().message_id == "<fixed@example.com>"
+
+
 def test_a_message_id_that_is_too_long_is_refused() -> None:
     with pytest.raises(ValueError, match="longer than 900"):
         plain(headers={"Message-ID": f"<{'x' * 2000}@example.com>"}).send()

@@ -1,9 +1,11 @@
 """What becomes of a stored mail at a mail server that answers this or that."""
 
+import smtplib
 import threading
 from datetime import timedelta
 from typing import Any
 
+import django
 import pytest
 from conftest import SMTPServer, deliver_to, eventually
 from django.core.mail import EmailMessage
@@ -16,6 +18,7 @@ from patterns.queued_mail.delivery import claimed, deliver_once
 from patterns.queued_mail.errors import MailNotDelivered, MailRefused, ReceiverFailed
 from patterns.queued_mail.models import QueuedMail
 from patterns.queued_mail.signals import mail_sent
+from patterns.queued_mail.smtp import EmailBackend, RefusalsKept
 
 
 def stored(**options: Any) -> QueuedMail:
@@ -113,6 +116,22 @@ def test_a_server_that_is_slower_than_the_timeout_is_worth_another_attempt(
     with pytest.raises(MailNotDelivered, match=r"(?i)time"):
         deliver(mail)
     assert mail.state == "waiting"
+
+
+def test_a_server_that_talks_nonsense_after_it_took_the_mail_has_taken_it(smtp: SMTPServer) -> None:
+    mail = stored()
+    smtp.reply_to_quit = "221 " + "x" * 9000  # longer than smtplib reads
+    deliver(mail)
+    assert mail.state == "sent"
+
+
+def test_refusals_are_kept_over_tls_too() -> None:
+    options = {"host": "x", "use_ssl": True}
+    tls = (
+        EmailBackend(alias="x", **options) if django.VERSION >= (6, 1) else EmailBackend(**options)
+    )
+    assert issubclass(tls.connection_class, RefusalsKept)
+    assert issubclass(tls.connection_class, smtplib.SMTP_SSL)
 
 
 def test_wrong_credentials_do_not_fail_the_mails(smtp: SMTPServer, settings: Any) -> None:
@@ -267,6 +286,19 @@ def test_other_backends_of_django_deliver_too(
         assert "How are you?" in capsys.readouterr().out
     if kind == "filebased":
         assert b"How are you?" in next(tmp_path.glob("*.log")).read_bytes()
+
+
+def test_a_mail_that_kills_its_workers_is_a_failed_one_after_five_of_them(smtp: SMTPServer) -> None:
+    mail = stored()
+    QueuedMail.objects.update(attempts=4)  # each began, and none had an answer
+    smtp.replies_to_data = ["451 later"]
+    with pytest.raises(MailNotDelivered):
+        deliver(mail)
+    QueuedMail.objects.update(error="")
+    with pytest.raises(MailRefused, match="died 5 times"):
+        deliver(mail)
+    assert mail.state == "failed"
+    assert smtp.offers == 1
 
 
 def test_a_frozen_delivery_gives_its_row_back_in_the_end(settings: Any) -> None:

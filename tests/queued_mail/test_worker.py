@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,15 +13,16 @@ from typing import Any
 
 import pytest
 import redis
-from conftest import SMTPServer, Worker, eventually, free_port, publish_to
+from conftest import DEADLINE_SECONDS, SMTPServer, Worker, eventually, free_port, publish_to
 from development.server import Server
 from django.core.mail import EmailMessage, send_mail
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from mail_shop.models import Order
 from messages import plain
 
 from patterns.queued_mail import publication
+from patterns.queued_mail.delivery import claimed
 from patterns.queued_mail.models import QueuedMail
 from patterns.queued_mail.tasks import delete_sent, deliver, enqueue_forgotten
 
@@ -125,6 +127,7 @@ def test_a_worker_killed_before_the_mail_server_answers_sends_it_in_the_end(
     plain().send()
     eventually(lambda: smtp.offers == 1)
     worker.kill()
+    assert QueuedMail.objects.get().attempts == 1  # it counts, whatever became of the worker
     smtp.delay_seconds = 0.0
     start_worker(smtp.port)
     eventually(lambda: all_sent(1))
@@ -167,7 +170,7 @@ def test_the_sweep_leaves_alone_what_is_not_forgotten(broker: Server, settings: 
     settings.QUEUED_MAIL_FORGOTTEN_AFTER_MINUTES = 5
     settings.QUEUED_MAIL_RETRY_FORGOTTEN_AFTER_MINUTES = 60
     for n, changes in enumerate(
-        [{}, {"attempts": 3}, {"sent_at": timezone.now()}, {"failed_at": timezone.now()}]
+        [{}, {"error": "451 later"}, {"sent_at": timezone.now()}, {"failed_at": timezone.now()}]
     ):
         send_mail(f"mail {n}", "x", None, ["a@example.com"])
         QueuedMail.objects.filter(subject=f"mail {n}").update(**changes)
@@ -175,12 +178,37 @@ def test_the_sweep_leaves_alone_what_is_not_forgotten(broker: Server, settings: 
     assert depth(broker) == 4
     forget()
     enqueue_forgotten()
-    assert depth(broker) == 5  # the untried one
+    assert depth(broker) == 5  # the one without an answer
     QueuedMail.objects.update(touched_at=timezone.now() - timedelta(minutes=61))
     enqueue_forgotten()
-    assert depth(broker) == 7  # the untried one and the one whose retries ended
+    assert depth(broker) == 7  # and the one whose retries ended
     enqueue_forgotten()
     assert depth(broker) == 7
+
+
+def test_a_sweep_does_not_wait_for_a_mail_that_is_being_delivered(broker: Server) -> None:
+    plain().send()
+    forget()
+    is_held, is_swept = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with claimed(str(QueuedMail.objects.get().pk)):
+            is_held.set()
+            is_swept.wait(DEADLINE_SECONDS)
+        connection.close()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert is_held.wait(DEADLINE_SECONDS)
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '1s'")
+        try:
+            enqueue_forgotten()
+        finally:
+            is_swept.set()
+            holder.join()
+            cursor.execute("SET lock_timeout = 0")
+    assert depth(broker) == 1
 
 
 def test_a_sweep_is_bounded_and_takes_the_longest_forgotten_first(

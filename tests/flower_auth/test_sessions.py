@@ -103,7 +103,7 @@ def test_a_frozen_database_closes_flower_within_seconds_and_holds_up_nobody_else
     freeze(project, signal.SIGSTOP)
     started = time.monotonic()
     assert flower.get("/tasks", staff).status_code == httpx.codes.SERVICE_UNAVAILABLE
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 30
     assert flower.get("/tasks").status_code == httpx.codes.FOUND
     freeze(project, signal.SIGCONT)
     wait_for(
@@ -118,7 +118,7 @@ def test_flower_ends_while_the_database_is_frozen(project: Project) -> None:
     assert flower.get("/tasks", staff).status_code == httpx.codes.SERVICE_UNAVAILABLE
     started = time.monotonic()
     flower.stop()
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
     freeze(project, signal.SIGCONT)
 
 

@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,8 @@ class Flower:
                 env=worker_environment() | own,
                 stdout=output,
                 stderr=output,
+                # Tests that run in the background of a shell inherit a Ctrl-C that is ignored.
+                preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
             )
         return self.process
 

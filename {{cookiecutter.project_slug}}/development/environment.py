@@ -42,9 +42,9 @@ def read(file: Path) -> dict[str, str]:
         raise BadEnvironment(f"{file}: it is not UTF-8 text ({error}). Save it as such") from error
     for binding in parse_stream(StringIO(text)):
         if binding.error or (binding.key is not None and binding.value is None):
-            raise BadEnvironment(
-                f"{file}, line {binding.original.line}: it is not NAME=value. Correct or remove it"
-            )
+            raw = binding.original.string
+            line = binding.original.line + raw[: len(raw) - len(raw.lstrip())].count("\n")
+            raise BadEnvironment(f"{file}, line {line}: it is not NAME=value. Correct or remove it")
     values = dotenv_values(stream=StringIO(text))
     return {name: value for name, value in values.items() if value is not None}
 

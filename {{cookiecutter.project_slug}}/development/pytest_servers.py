@@ -57,7 +57,7 @@ def _start(config: pytest.Config) -> None:
     for name in ("SECRET_KEY", "PAYMENTS_API_KEY", "FLOWER_METRICS_TOKEN"):
         os.environ[name] = secrets.token_urlsafe(40)
     servers: list[Server] = []
-    watcher = reaper.watch(folder)
+    watcher = reaper.watch(folder, is_temporary=True)
     config.add_cleanup(lambda: _stop(folder, servers, watcher))
     if "DATABASE_URL" not in os.environ:
         servers.append(start_postgres(folder / "postgres", database="shop", durable=False))

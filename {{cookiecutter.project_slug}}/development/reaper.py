@@ -1,12 +1,13 @@
 """End what was started for a folder, also when whoever started it was killed without warning.
 
-`python -m development.reaper FOLDER` waits for its parent to be gone (`kill -9` included), ends
+`python -m development.reaper FOLDER PARENT` waits for its parent to be gone (`kill -9` included), ends
 everything that belongs to the folder, and ends itself. A process belongs to a folder when its
 environment says so (BELONGS_TO), or when it is one of our servers and works in there: servers
 rewrite their environment on Linux to show a title.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,12 +25,16 @@ STOP_SECONDS = 8.0  # a warm stop of the workers takes about 2; a hung one must 
 KILL_SECONDS = 3.0  # the system's part; a process in a disk's wait ends after it
 
 
-def watch(folder: Path, lock: int | None = None) -> "subprocess.Popen[bytes]":
+def watch(
+    folder: Path, *, lock: int | None = None, is_temporary: bool = False
+) -> "subprocess.Popen[bytes]":
     """Start the process that ends what belongs to `folder` once the calling process is gone.
 
-    It keeps the file `lock` open until then, so that nobody starts anew amid the end.
+    It keeps the file `lock` open until then, so that nobody starts anew amid the end, and removes
+    a temporary folder.
     """
     command = [sys.executable, "-m", "development.reaper", str(folder), str(os.getpid())]
+    command += ["temporary"] if is_temporary else []
     root = Path(__file__).resolve().parent.parent
     # A session of its own: Ctrl-C and a closed terminal are not meant for it.
     return subprocess.Popen(
@@ -106,6 +111,8 @@ def main() -> None:
         time.sleep(POLL_SECONDS)
     end_all(folder)
     (folder / RUNNING_FILE).unlink(missing_ok=True)
+    if "temporary" in sys.argv[3:]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

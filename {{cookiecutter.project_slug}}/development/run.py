@@ -72,7 +72,7 @@ class Run:
         self.started |= variables
 
     def _watch(self) -> None:
-        watcher = reaper.watch(VAR, self.lock.descriptor)
+        watcher = reaper.watch(VAR, lock=self.lock.descriptor)
         self.stack.callback(print, "stopped", flush=True)
         self.stack.callback(watcher.wait)
         self.stack.callback(watcher.kill)

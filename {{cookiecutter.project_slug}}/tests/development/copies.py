@@ -14,9 +14,7 @@ from typing import Any
 from development import reaper
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-LEFT_OUT = shutil.ignore_patterns(
-    "var", ".env", ".venv", ".git", "__pycache__", ".*_cache", "tests"
-)
+LEFT_OUT = shutil.ignore_patterns("var", ".env", ".venv", ".git", "__pycache__", ".*_cache")
 START_SECONDS = 180.0  # 5 on an idle machine; the tests beside this one load it
 STOP_SECONDS = 40.0
 # One process that serves pages, for tests that are about starting and stopping, not the shop.

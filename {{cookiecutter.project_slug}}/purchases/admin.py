@@ -52,17 +52,7 @@ class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in it
 class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in its stubs alone
     """What was bought, to look at: an order is changed by its tasks alone."""
 
-    list_display = (
-        "__str__",
-        "customer",
-        "product_name",
-        "price",
-        "placed_at",
-        "charged_at",
-        "packed_at",
-        "mailed_at",
-        "declined_at",
-    )
+    list_display = ("__str__", "customer", "product_name", "price", "placed_at", "state")
     list_filter = (StateFilter, "placed_at")
     list_select_related = ("customer",)
     search_fields = ("id", "customer__email", "product_name", "charge_id")

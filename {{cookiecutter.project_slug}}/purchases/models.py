@@ -135,7 +135,7 @@ class Order(models.Model):
     def state(self) -> str:
         """Return the last step that it came to, in a word."""
         if self.declined_at is not None:
-            return "Payment declined"
+            return "Declined"
         if self.packed_at is not None:
             return "Packed"
         return "Placed" if self.charged_at is None else "Charged"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import redis
-from conftest import Broker, Worker, eventually
 from kombu.exceptions import OperationalError
+from retrying_servers import Broker, Worker, eventually
 
 StartWorker = Callable[..., Worker]
 

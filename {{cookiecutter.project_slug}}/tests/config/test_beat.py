@@ -28,6 +28,13 @@ for name, description in (("left by the code", FROM_CODE), ("somebody's own", ""
     )
 """
 
+CHANGED = """
+from django_celery_beat.models import PeriodicTasks
+PeriodicTasks.update_changed()
+"""
+
+END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'"
+
 
 def eventually(is_so: Callable[[], object], log: Path) -> None:
     deadline = time.monotonic() + DEADLINE_SECONDS
@@ -94,6 +101,28 @@ def test_beat_waits_for_its_database_then_for_migrations_then_sends(
     with Redis.from_url(broker_url) as broker:
         eventually(lambda: broker.llen("default"), beat_log)
     assert "Traceback" not in beat_log.read_text()
+
+
+def test_beat_outlives_a_database_that_goes_away(
+    environment: dict[str, str], broker_url: str, request: pytest.FixtureRequest
+) -> None:
+    name = urlsplit(environment["DATABASE_URL"]).path[1:]
+    administer(f"CREATE DATABASE {name}")
+    manage(environment, "migrate", "--verbosity", "0")
+    manage(environment, "shell", "--verbosity", "0", "-c", ENTRIES)
+    log = request.getfixturevalue("beat_log")
+    with Redis.from_url(broker_url) as broker:
+        eventually(lambda: broker.llen("default"), log)
+        # One that forces beat to read the schedule anew when the database is gone.
+        manage(environment, "shell", "--verbosity", "0", "-c", CHANGED)
+        administer(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        administer(END_SESSIONS.format(name))
+        eventually(lambda: "is not currently accepting connections" in log.read_text(), log)
+        administer(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        manage(environment, "shell", "--verbosity", "0", "-c", CHANGED)
+        eventually(lambda: log.read_text().count("Schedule changed") >= 1, log)
+        broker.delete("default")
+        eventually(lambda: broker.llen("default"), log)
 
 
 def test_an_entry_that_the_code_no_longer_has_goes_and_somebodys_own_stays(

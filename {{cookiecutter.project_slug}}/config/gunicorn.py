@@ -5,6 +5,8 @@ from typing import Any
 
 import django
 
+from config.readiness import wait_until_ready
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 # Loopback, since a proxy in front ends TLS; in a container set HOST=0.0.0.0.
@@ -26,6 +28,4 @@ control_socket_disable = True
 def on_starting(server: Any) -> None:
     """Wait for the database and its migrations; the web needs no broker."""
     django.setup()
-    from config.readiness import wait_until_ready
-
     wait_until_ready()

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 from uuid import uuid4
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from . import configuration
@@ -148,8 +147,3 @@ class QueuedMail(models.Model):
 
     def _is_owed(self, recipient: str) -> bool:
         return recipient in self.outstanding or recipient in self.refused
-
-
-def count_publication(mails: QueuedMailQuerySet, **changes: Any) -> int:
-    """Give each mail a new publication number, and return how many there were."""
-    return mails.update(publication=F("publication") + 1, touched_at=timezone.now(), **changes)

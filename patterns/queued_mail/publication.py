@@ -19,9 +19,20 @@ PAUSE_SECONDS = 30.0
 
 
 class Pause:
-    """Whether the broker was out of reach a moment ago, as far as this process saw."""
+    """Which broker was out of reach a moment ago, as far as this process saw."""
 
+    broker = ""
     until = 0.0
+
+    @classmethod
+    def begin(cls, broker: str) -> None:
+        """Leave a broker alone for PAUSE_SECONDS."""
+        cls.broker, cls.until = broker, time.monotonic() + PAUSE_SECONDS
+
+    @classmethod
+    def holds_for(cls, broker: str) -> bool:
+        """Tell whether to leave this broker alone; another one is no worse for it."""
+        return broker == cls.broker and time.monotonic() < cls.until
 
 
 def publish_on_commit(deliver: Any, mails: Iterable[QueuedMail], using: str) -> None:
@@ -37,7 +48,8 @@ def publish_on_commit(deliver: Any, mails: Iterable[QueuedMail], using: str) -> 
 
 def publish(deliver: Any, ids: list[tuple[str, int]]) -> None:
     """Publish now; at the first failure leave the rest to the sweep."""
-    if time.monotonic() < Pause.until:
+    broker = str(deliver.app.conf.broker_write_url)
+    if Pause.holds_for(broker):
         logger.info("%d mails wait for the sweep: the broker was away a moment ago.", len(ids))
         return
     for count, arguments in enumerate(ids):
@@ -46,7 +58,7 @@ def publish(deliver: Any, ids: list[tuple[str, int]]) -> None:
             deliver.apply_async(args=arguments, queue=configuration.queue(), retry=False)
         except Exception as error:
             # First the pause, then the log: a log handler that mails would come back here.
-            Pause.until = time.monotonic() + PAUSE_SECONDS
+            Pause.begin(broker)
             logger.error(
                 "The broker cannot be reached (%s: %s): %d mails are stored, and published by "
                 "queued_mail.enqueue_forgotten.",

@@ -4,11 +4,12 @@ import logging
 
 from celery import shared_task
 from django.db import router, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from . import configuration
 from .delivery import deliver_once
-from .models import QueuedMail, count_publication
+from .models import QueuedMail
 from .publication import publish_on_commit
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,9 @@ def enqueue_forgotten() -> None:
             ]
         )
         ids = [mail.pk for mail in mails]
-        count_publication(QueuedMail.objects.using(database).filter(pk__in=ids))
+        QueuedMail.objects.using(database).filter(pk__in=ids).update(
+            publication=F("publication") + 1, touched_at=timezone.now()
+        )
         for mail in mails:
             mail.publication += 1
         publish_on_commit(deliver, mails, using=database)

@@ -5,7 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
-from email.utils import formataddr
+from email.headerregistry import Address
 from urllib.parse import unquote
 
 import idna
@@ -14,6 +14,8 @@ from django.core.validators import EmailValidator
 
 MAX_INPUT_LENGTH = 500  # an address (254) with a quoted name (150) around it, and room to spare
 MAX_LOCAL_LENGTH = 64  # RFC 5321
+# One coded word of a mail's header; Python splits longer names and puts spaces into them.
+MAX_CODED_BYTES = 45
 MAX_ADDRESS_LENGTH = 254  # what SMTP's 256-character path can carry
 
 # `localhost` is nobody's mailbox on the internet, though Django's own list allows it.
@@ -47,9 +49,14 @@ def parse_mailbox(text: str) -> Mailbox:
 def format_mailbox(name: str, address: str) -> str:
     """Return `"O'Hara, Pat" <pat@example.com>` for a mail's header, whatever the name holds.
 
-    A name that looks like a coded word (`=?utf-8?q?...?=`) would be decoded, line ends and all.
+    Not `formataddr`: Django 6 reads its coded words as a comma, a second address, and so on. And a
+    name that looks like a coded word (`=?utf-8?q?...?=`) would be decoded, line ends and all.
     """
-    return formataddr((" ".join(name.replace("=?", "= ?").split()), address))
+    words = name.replace("=?", "= ?").split()
+    while not name.isascii() and len(" ".join(words).encode()) > MAX_CODED_BYTES:
+        words.pop()
+    local, _, domain = address.rpartition("@")
+    return str(Address(display_name=" ".join(words), username=local, domain=domain))
 
 
 def canonical_address(address: str) -> str:

@@ -60,7 +60,8 @@ class Run:
 
     def _stay(self, processes: "subprocess.Popen[bytes]") -> None:
         # `uv run` passes signals on, all but the one that kills it without warning.
-        parent = os.getppid() if psutil.Process().parent().name() == "uv" else None
+        caller = psutil.Process().parent()
+        parent = caller.pid if caller is not None and caller.name() == "uv" else None
         while processes.poll() is None:
             if parent is not None and os.getppid() != parent:
                 os.kill(os.getpid(), signal.SIGTERM)

@@ -5,12 +5,19 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, TypedDict
 
 import psutil
 
 # What a killed start.py started is ended by its reaper, which holds the lock until then.
 ENDING_SECONDS = 30.0
+
+
+class Holder(TypedDict):
+    """Who holds the lock, and where it answers."""
+
+    pid: int
+    address: str
 
 
 class AlreadyRunning(RuntimeError):
@@ -52,10 +59,10 @@ class Lock:
             return False
         return True
 
-    def _holder(self) -> dict[str, object]:
+    def _holder(self) -> Holder:
         self._file.seek(0)
         try:
-            holder: dict[str, object] = json.loads(self._file.read())
+            holder: Holder = json.loads(self._file.read())
         except ValueError:
             return {"pid": os.getpid(), "address": "it is just starting"}
         return holder

@@ -1,6 +1,8 @@
 """Tornado's HTTP server with a gate: no part of a request reaches Flower before it is admitted."""
 
 import re
+import sys
+from signal import SIGINT, SIGTERM
 from typing import Any, cast
 
 from django.http import parse_cookie
@@ -12,6 +14,7 @@ from tornado.httputil import (
     RequestStartLine,
     ResponseStartLine,
 )
+from tornado.ioloop import IOLoop
 from tornado.options import options
 from tornado.web import create_signed_value
 
@@ -35,6 +38,7 @@ class GuardedServer(HTTPServer):
         """Take the gate along with the arguments of any HTTP server."""
         super().initialize(*args, **kwargs)
         self.gate = gate
+        _end_between_requests()
 
     def start_request(
         self, server_conn: object, request_conn: HTTPConnection
@@ -85,6 +89,18 @@ class _GuardedRequest(HTTPMessageDelegate):
             body if with_body else None,
         )
         self.connection.finish()
+
+
+def _end_between_requests() -> None:
+    """Let SIGTERM and Ctrl-C end the event loop from a callback of its own.
+
+    Flower's handler raises SystemExit wherever the process happens to be. Inside a request Tornado
+    takes it for that request's error and goes on: Flower would not end, and would be killed with
+    its tasks unsaved.
+    """
+    loop = IOLoop.current().asyncio_loop  # type: ignore[attr-defined]  # of every loop there is
+    loop.add_signal_handler(SIGTERM, sys.exit, 0)
+    loop.add_signal_handler(SIGINT, sys.exit, 0)
 
 
 def _pass_on(headers: HTTPHeaders, verdict: Pass) -> None:

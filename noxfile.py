@@ -19,8 +19,8 @@ nox.options.error_on_missing_interpreters = True
 HERE = Path(__file__).parent
 LOCK = "requirements.lock"
 BUILD = HERE / "build"
-# Two at once is what a small machine bears: the tests start servers, workers and browsers.
-PARALLEL = ("-n", os.environ.get("ALL_CLEAR_TEST_PROCESSES", "2"))
+# Twice the two cores of a small machine: many tests wait for servers, workers and browsers.
+PARALLEL = ("-n", os.environ.get("ALL_CLEAR_TEST_PROCESSES", "4"))
 # A stopped session gives its processes time to stop what they started, in order.
 STOP_SECONDS = 60.0
 
@@ -52,7 +52,9 @@ def compat(session: nox.Session) -> None:
     run(session, "pytest", *PARALLEL, *DJANGO_PATTERN_TESTS)
 
 
-DJANGO_PATTERN_TESTS = ("tests/queued_mail", "tests/retrying_task", "tests/queues")
+DJANGO_PATTERN_TESTS = tuple(
+    f"tests/{name}" for name in ("flower_auth", "queued_mail", "queues", "retrying_task")
+)
 
 
 @nox.session

@@ -124,7 +124,6 @@ class Project:
             "HOME": str(folder),
             "LANG": "C.UTF-8",
             "PYTHONPATH": f"{REPOSITORY / 'patterns'}:{HERE}",
-            "PYTHONDONTWRITEBYTECODE": "1",
             "DJANGO_SETTINGS_MODULE": "project.settings",
             "SECRET_KEY": secrets.token_urlsafe(40),
             "DATABASE_URL": self.database.url,

@@ -237,7 +237,6 @@ def start_worker(
             "PATH": os.environ["PATH"],
             "HOME": str(tmp_path),
             "PYTHONPATH": os.pathsep.join(SOURCES),
-            "PYTHONDONTWRITEBYTECODE": "1",
             "DJANGO_SETTINGS_MODULE": "mail_shop.settings",
             "QUEUED_MAIL_TEST_DATABASE_HOST": socket_folder(database.url),
             "QUEUED_MAIL_TEST_BROKER": broker.url,

@@ -50,7 +50,6 @@ def test_the_folder_works_under_another_name(database: Server, tmp_path: Path) -
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join([str(tmp_path), SOURCES[2]]),
-        "PYTHONDONTWRITEBYTECODE": "1",
         "DJANGO_SETTINGS_MODULE": "elsewhere",
         "QUEUED_MAIL_TEST_DATABASE_HOST": socket_folder(database.url),
     }

@@ -23,7 +23,7 @@ def project_run(project: Path, *command: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *command],
         cwd=project,
-        env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
+        env={"PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,
         timeout=SECONDS,

@@ -109,8 +109,9 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     while os.getppid() == parent:
         time.sleep(POLL_SECONDS)
-    end_all(folder)
+    # First, so that no other terminal's command goes to a server that is about to end.
     (folder / RUNNING_FILE).unlink(missing_ok=True)
+    end_all(folder)
     if "temporary" in sys.argv[3:]:
         shutil.rmtree(folder, ignore_errors=True)
 

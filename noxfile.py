@@ -93,9 +93,14 @@ def install_lock(session: nox.Session) -> None:
     session.install("--require-hashes", "-r", LOCK)
 
 
-def run(session: nox.Session, *command: str) -> None:
+def run(session: nox.Session, *command: str, **environment: str | None) -> None:
     """Run a command that starts processes, and let it stop them."""
-    session.run(*command, interrupt_timeout=STOP_SECONDS, terminate_timeout=STOP_SECONDS)
+    session.run(
+        *command,
+        env=environment,
+        interrupt_timeout=STOP_SECONDS,
+        terminate_timeout=STOP_SECONDS,
+    )
 
 
 def run_in_shop(session: nox.Session, *command: str) -> None:
@@ -112,7 +117,9 @@ def run_in_shop(session: nox.Session, *command: str) -> None:
         made.add(session.name)
     python = session.python if isinstance(session.python, str) else sys.executable
     with session.chdir(shop):
-        run(session, "uv", "run", "--quiet", "--python", python, *command)
+        # nox names the session's own environment to uv; the shop has one of its own.
+        apart = {"UV_PROJECT_ENVIRONMENT": None, "VIRTUAL_ENV": None}
+        run(session, "uv", "run", "--quiet", "--python", python, *command, **apart)
 
 
 made: set[str] = set()

@@ -76,10 +76,13 @@ def only_one_demo() -> Iterator[None]:
 @contextlib.contextmanager
 def running_shop() -> Iterator[Shop]:
     """Make a shop and start it; stop it, and what it started, at the end."""
+    say("Making a shop in build/demo ...")
     folder = make_shop(REPOSITORY, BUILD)
     shop = Shop(folder)
     try:
+        say("Starting a shop: the first time installs its packages ...")
         shop.start()
+        shop.wait_for_workers()
         yield shop
     finally:
         shop.stop()

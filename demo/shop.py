@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from celery import Celery
 from dotenv import dotenv_values
 
 # A first start installs the shop's packages; on a slow line that takes minutes.
@@ -102,6 +104,15 @@ class Shop:
                 raise DemoFailed(f"the shop was not ready in {START_SECONDS} s; see {self.log}")
             time.sleep(0.1)
 
+    def wait_for_workers(self) -> None:
+        """Wait until every worker of the shop answers, so that no chapter measures their start."""
+        procfile = (self.folder / "Procfile").read_text(encoding="utf-8")
+        expected = len(re.findall(r"celery -A config worker ", procfile))
+        with Celery(broker=str(self.servers["BROKER_URL"])) as app:
+            while len(app.control.ping(timeout=1, limit=expected) or ()) < expected:
+                if self.process.poll() is not None:
+                    raise DemoFailed(f"the shop ended by itself:\n{self.last_lines()}")
+
     def run(self, *command: str) -> str:
         """Run a command of the running shop, and return what it printed."""
         done = subprocess.run(
@@ -147,5 +158,5 @@ class Shop:
 
 def outside_environment() -> dict[str, str]:
     """Return the environment without what belongs to the demo's own virtual environment."""
-    ours = {"VIRTUAL_ENV", "PYTHONPATH", "DJANGO_SETTINGS_MODULE"}
+    ours = {"VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "PYTHONPATH", "DJANGO_SETTINGS_MODULE"}
     return {name: value for name, value in os.environ.items() if name not in ours}

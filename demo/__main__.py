@@ -24,7 +24,8 @@ PASSED, FAILED, INTERRUPTED = 0, 1, 130
 def main() -> int:
     """Return 0 where each chapter passed, 1 where one failed, 130 where somebody stopped it."""
     options = arguments()
-    signal.signal(signal.SIGTERM, stop)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
     started = time.monotonic()
     try:
         with only_one_demo(), running_shop() as shop:
@@ -50,7 +51,7 @@ def arguments() -> argparse.Namespace:
 
 
 def stop(_signal: int, _frame: FrameType | None) -> None:
-    """Let SIGTERM end the demo as Ctrl-C does: in order, with everything that it started."""
+    """Let SIGTERM and a closed terminal end the demo as Ctrl-C does: in order, and whole."""
     raise KeyboardInterrupt
 
 

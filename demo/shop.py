@@ -96,6 +96,7 @@ class Shop:
                 # Ctrl-C is for the demo, which then stops the shop in order.
                 start_new_session=True,
             )
+        self.watch()
         deadline = time.monotonic() + START_SECONDS
         while not self.ready_file.exists():
             if self.process.poll() is not None:
@@ -103,6 +104,18 @@ class Shop:
             if time.monotonic() > deadline:
                 raise DemoFailed(f"the shop was not ready in {START_SECONDS} s; see {self.log}")
             time.sleep(0.1)
+
+    def watch(self) -> None:
+        """Let the shop end with the demo, also with one that is killed without warning.
+
+        The watcher reads from a pipe whose other end closes with this process, however it ends.
+        """
+        self.watcher = subprocess.Popen(
+            ["sh", "-c", 'read _; kill -TERM "$1"', "watcher", str(self.process.pid)],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     def wait_for_workers(self) -> None:
         """Wait until every worker of the shop answers, so that no chapter measures their start."""
@@ -142,6 +155,8 @@ class Shop:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        self.watcher.kill()
+        self.watcher.communicate()
 
     def last_lines(self) -> str:
         """Return the end of what the shop's processes printed."""

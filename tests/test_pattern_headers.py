@@ -26,8 +26,10 @@ def test_there_are_patterns() -> None:
 
 @each_pattern
 def test_a_pattern_imports_no_other_pattern(pattern: Path) -> None:
-    outside = {name for tree in trees(pattern) for name in imported(tree) if name == "patterns"}
-    assert not outside, f"{pattern.name} imports from `patterns`: copied elsewhere it would break"
+    others = {"patterns", *(path.stem for path in patterns if path != pattern)}
+    outside = {name for tree in trees(pattern) for name in imported(tree)} & others
+    assert not outside, f"{pattern.name} imports {outside}: copied elsewhere it would break"
+    assert not any(leaves_its_package(tree, pattern) for tree in trees(pattern))
 
 
 @each_pattern
@@ -38,7 +40,7 @@ def test_a_header_has_every_part(pattern: Path) -> None:
 
 
 @each_pattern
-def test_a_header_names_exactly_the_packages_that_are_imported(pattern: Path) -> None:
+def test_a_header_names_the_packages_that_are_imported(pattern: Path) -> None:
     needs = sections(header(pattern))["Needs"].lower()
     packages = {name for tree in trees(pattern) for name in imported(tree)}
     packages -= set(sys.stdlib_module_names)
@@ -89,6 +91,13 @@ def imported(tree: ast.Module) -> set[str]:
         if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module
     }
     return {name.split(".")[0] for name in names}
+
+
+def leaves_its_package(tree: ast.Module, pattern: Path) -> bool:
+    """Tell whether a module's relative imports lead out of the pattern; no package is nested."""
+    deepest = 1 if pattern.is_dir() else 0
+    levels = {node.level for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    return max(levels, default=0) > deepest
 
 
 def settings_read(tree: ast.Module) -> set[str]:

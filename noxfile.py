@@ -35,18 +35,13 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the kit's tests, then a generated shop's own, on real servers."""
-    install_lock(session)
-    run(session, "pytest", *PARALLEL, *session.posargs)
-    if not session.posargs:
-        run_in_shop(session, "pytest", *PARALLEL)
+    run_suites(session)
 
 
 @nox.session(python=["3.12", "3.13"])
 def compat(session: nox.Session) -> None:
     """Run the suites on the newer Pythons, and the patterns on the newest Django as well."""
-    install_lock(session)
-    run(session, "pytest", *PARALLEL, *session.posargs)
-    run_in_shop(session, "pytest", *PARALLEL)
+    run_suites(session)
     # django-celery-beat's bound (Django<6.1) holds the shop back, not the patterns.
     session.install("django>=6.1,<6.2", "--no-deps")
     run(session, "pytest", *PARALLEL, *DJANGO_PATTERN_TESTS)
@@ -88,9 +83,21 @@ def lock(session: nox.Session) -> None:
     session.run("python", "release/lock.py")
 
 
-def install_lock(session: nox.Session) -> None:
+def install_lock(session: nox.Session, *options: str) -> None:
     """Install exactly what requirements.lock says, checked by its hashes."""
-    session.install("--require-hashes", "-r", LOCK)
+    session.install(*options, "--require-hashes", "-r", LOCK)
+
+
+def run_suites(session: nox.Session) -> None:
+    """Run the kit's tests and a generated shop's own.
+
+    Bytecode is made once at the installation: the tests start hundreds of processes, and the
+    first ones would all compile the same modules at the same time.
+    """
+    install_lock(session, "--compile-bytecode")
+    run(session, "pytest", *PARALLEL, *session.posargs)
+    if not session.posargs:
+        run_in_shop(session, "pytest", *PARALLEL, UV_COMPILE_BYTECODE="1")
 
 
 def run(session: nox.Session, *command: str, **environment: str | None) -> None:
@@ -103,7 +110,7 @@ def run(session: nox.Session, *command: str, **environment: str | None) -> None:
     )
 
 
-def run_in_shop(session: nox.Session, *command: str) -> None:
+def run_in_shop(session: nox.Session, *command: str, **environment: str) -> None:
     """Run a command of a freshly generated shop, in the shop's own environment."""
     shop = Path(session.create_tmp()) / "all_clear_shop"
     if session.name not in made:
@@ -119,7 +126,7 @@ def run_in_shop(session: nox.Session, *command: str) -> None:
     with session.chdir(shop):
         # nox names the session's own environment to uv; the shop has one of its own.
         apart = {"UV_PROJECT_ENVIRONMENT": None, "VIRTUAL_ENV": None}
-        run(session, "uv", "run", "--quiet", "--python", python, *command, **apart)
+        run(session, "uv", "run", "--quiet", "--python", python, *command, **environment, **apart)
 
 
 made: set[str] = set()

@@ -23,7 +23,7 @@ def test_every_variable_that_is_read_is_explained_with_whether_it_has_a_default(
     settings = (project / "config/settings.py").read_text("utf-8")
     read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', settings))
     gunicorn = (project / "config/gunicorn.py").read_text("utf-8")
-    read |= set(re.findall(r'environ\.get\(["\']([A-Z_]+)', gunicorn))
+    read |= set(re.findall(r'env\.\w+\("([A-Z_]+)"', gunicorn))
 
     assert read, "the settings read their variables in another way now: read them here so"
     rows = re.findall(r"^\| (`.+?`) \|", table(readme, "variable"), re.MULTILINE)
@@ -39,8 +39,8 @@ def test_the_variables_without_a_default_are_those_that_the_settings_require(
     without_default = re.findall(r"^\| `([A-Z_]+)` .* \| \|$", readme, re.MULTILINE)
     # Empty is Flower's usual address, and a choice, not a gap.
     assert set(without_default) - {"FLOWER_URL"} == required
-    assert "the seven without a default" in " ".join(readme.split())
-    assert len(required) == 7
+    assert "the eight without a default" in " ".join(readme.split())
+    assert len(required) == 8
 
 
 def test_the_processes_are_those_of_the_procfile(project: Path, readme: str) -> None:

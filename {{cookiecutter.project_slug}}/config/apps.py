@@ -11,4 +11,5 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks."""
-        from config import checks  # noqa: F401  registers itself; needs the apps loaded
+        # They register themselves, and need the apps loaded.
+        from config import checks, deploy_checks  # noqa: F401

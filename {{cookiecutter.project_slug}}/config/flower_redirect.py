@@ -23,12 +23,14 @@ def redirect_to_flower(request: HttpRequest, path: str = "") -> HttpResponse:
     if not base:
         return HttpResponse(NOT_MAPPED, status=503, content_type="text/plain")
     query = request.META.get("QUERY_STRING", "")
+    # Without its slash, a path such as `.evil.example` would become part of the host's name.
+    base = f"{base.rstrip('/')}/"
     return HttpResponseRedirect(f"{base}{quote(path)}{'?' if query else ''}{query}")
 
 
 NOT_MAPPED = (
     "Flower runs on a port of its own. Let the proxy in front of this site map /flower/ to it "
-    "(docs/flower_auth.md has the lines), or set FLOWER_URL."
+    "(README.md has the lines, at `Deploy it`), or set FLOWER_URL."
 )
 
 

@@ -4,15 +4,20 @@ import os
 from typing import Any
 
 import django
+from environs import validate
 
+from config.environment import project_environment
 from config.readiness import wait_until_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
+env = project_environment()
 # Loopback, since a proxy in front ends TLS; in a container set HOST=0.0.0.0.
-bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+host = env.str("HOST", "127.0.0.1")
+port = env.int("PORT", 8000, validate=validate.Range(1, 65_535))
+bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 # Two processes survive the crash of one; threads, since a request mostly waits for the database.
-workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+workers = env.int("WEB_CONCURRENCY", 2, validate=validate.Range(1))
 threads = 4
 # Seconds. No request waits for mail, provider or broker, so a slow one is stuck.
 timeout = 30

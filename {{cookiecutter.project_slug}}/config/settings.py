@@ -9,12 +9,16 @@ from email.utils import quote
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from config.environment import Environment
+from environs import validate
+
+from config.environment import project_environment
+from config.server_urls import mail_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((BASE_DIR / "config" / "project.toml").read_text(encoding="utf-8"))
 
-env = Environment(BASE_DIR / ".env", BASE_DIR / "var" / "servers.env")
+env = project_environment()
+DEBUG = env.bool("DEBUG", False)
 env.require(
     "SECRET_KEY",
     "DATABASE_URL",
@@ -23,12 +27,14 @@ env.require(
     "EMAIL_URL",
     "PAYMENTS_URL",
     "PAYMENTS_API_KEY",
+    # Mails link to it, and Flower's guard logs in there: a made-up one would fail in silence.
+    *([] if DEBUG else ["SITE_URL"]),
 )
 
 # Core ------------------------------------------------------------------------------------------
 SECRET_KEY = env.str("SECRET_KEY")
-DEBUG = env.bool("DEBUG", False)
-SITE_URL = env.str("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
+# Empty is as good as not set, as for all that is required.
+SITE_URL = (env.str("SITE_URL", "") or "http://127.0.0.1:8000").rstrip("/")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [urlsplit(SITE_URL).hostname or "127.0.0.1"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [SITE_URL])
 ROOT_URLCONF = "config.urls"
@@ -129,13 +135,7 @@ if env.bool("BEHIND_TLS_PROXY", False):
 
 # Mail: every mail becomes a task on queue `mail`; the worker delivers it through EMAIL_URL. -------
 EMAIL_BACKEND = "patterns.queued_mail.backend.EmailBackend"
-vars().update(
-    {
-        name: value
-        for name, value in env.dj_email_url("EMAIL_URL").items()
-        if name != "EMAIL_BACKEND"
-    }
-)
+vars().update(mail_settings(env.str("EMAIL_URL")))
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str(
     "DEFAULT_FROM_EMAIL", f'"{quote(PROJECT["name"])}" <{PROJECT["contact_email"]}>'
@@ -157,16 +157,18 @@ PAYMENTS_API_KEY = env.str("PAYMENTS_API_KEY")
 BACKOFFICE_PAUSE_SECONDS = env.float("BACKOFFICE_PAUSE_SECONDS", 0.2)
 
 # Flower -------------------------------------------------------------------------------------------
-FLOWER_PORT = env.int("FLOWER_PORT", 5555)
+FLOWER_PORT = env.int("FLOWER_PORT", 5555, validate=validate.Range(1, 65_535))
 # Where a browser reaches Flower's /flower/, if neither on this site nor on FLOWER_PORT beside it.
 FLOWER_URL = env.str("FLOWER_URL", "")
 # Opens /flower/metrics and /flower/healthcheck to a bearer; empty: to nobody.
 FLOWER_METRICS_TOKEN = env.str("FLOWER_METRICS_TOKEN", "")
 
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(LOG_LEVELS))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
 }

@@ -13,7 +13,6 @@ from development.environment import BadEnvironment
 TIMEOUT_SECONDS = 5.0  # a server that is there answers in milliseconds, over a far network too
 DATABASE_SCHEMES = ("postgres", "postgresql")
 BROKER_SCHEMES = ("redis", "rediss", "unix")
-EMAIL_SCHEMES = {"smtp": 25, "smtps": 465, "smtp+ssl": 465, "smtp+tls": 587, "submission": 587}
 
 
 def check(environment: Mapping[str, str]) -> list[str]:
@@ -60,14 +59,21 @@ def _check_broker(name: str, url: str) -> None:
 
 
 def _check_mail(name: str, url: str) -> None:
-    parts = _split(name, url, tuple(EMAIL_SCHEMES), "smtp+tls://user:password@host:587")
-    _connect(name, url, parts, EMAIL_SCHEMES[parts.scheme])
-    if parts.scheme in {"smtp", "smtp+tls", "submission"}:
-        try:
-            port = parts.port or EMAIL_SCHEMES[parts.scheme]
-            smtplib.SMTP(parts.hostname or "", port, timeout=TIMEOUT_SECONDS).close()
-        except (OSError, smtplib.SMTPException) as error:
-            raise _unreachable(name, url, error) from None
+    # Here, since it loads Celery, which a start without EMAIL_URL need not wait for.
+    from config.server_urls import mail_settings
+
+    try:
+        found = mail_settings(url)
+    except ValueError as error:
+        raise BadEnvironment(f"{name}: {error}. Correct it, or remove it") from None
+    host, port = str(found["EMAIL_HOST"]), int(found["EMAIL_PORT"])
+    try:
+        if found["EMAIL_USE_SSL"]:  # it says nothing before TLS
+            socket.create_connection((host, port), TIMEOUT_SECONDS).close()
+        else:
+            smtplib.SMTP(host, port, timeout=TIMEOUT_SECONDS).close()
+    except (OSError, smtplib.SMTPException) as error:
+        raise _unreachable(name, url, error) from None
 
 
 def _check_payments(name: str, url: str) -> None:

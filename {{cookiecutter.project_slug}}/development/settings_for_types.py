@@ -7,6 +7,7 @@ import os
 
 MADE_UP = {
     "SECRET_KEY": "mypy",
+    "SITE_URL": "http://127.0.0.1:1",
     "DATABASE_URL": "postgres://mypy@127.0.0.1:1/mypy",
     "BROKER_URL": "redis://127.0.0.1:1/0",
     "ANALYTICS_BROKER_URL": "redis://127.0.0.1:2/0",  # analytics

@@ -61,11 +61,22 @@ def test_in_production_a_missing_proxy_is_named_and_nobody_runs_in_circles(
     answer = staff.get("/flower/tasks", headers={"host": "127.0.0.1"})
     assert answer.status_code == 503
     assert "Let the proxy" in answer.content.decode()
+    assert "README.md" in answer.content.decode()
+    assert "location /flower/" in (settings.BASE_DIR / "README.md").read_text("utf-8")
 
 
 def test_flowers_own_address_is_used_where_there_is_one(staff: Client, settings: Settings) -> None:
     settings.FLOWER_URL = "https://flower.shop.example/flower/"
     assert staff.get("/flower/tasks")["Location"] == "https://flower.shop.example/flower/tasks"
+
+
+@pytest.mark.parametrize("path", [".evil.example/x", "@evil.example/x", ":1@evil.example"])
+def test_an_address_without_its_slash_leads_to_no_other_site(
+    staff: Client, settings: Settings, path: str
+) -> None:
+    settings.FLOWER_URL = "https://flower.example"
+    location = staff.get(f"/flower/{path}")["Location"]
+    assert location.startswith("https://flower.example/")
 
 
 def test_nothing_is_posted_through_it(staff: Client) -> None:

@@ -25,7 +25,8 @@ class ShopTask(RetryingTask):
 
     Crash: a process that dies between the commit and the publication loses the task.
     Duplicate: the broker may deliver twice; every body checks what is done already.
-    Rollback: a task enqueued in a transaction that rolls back never runs.
+    Rollback: a task enqueued in a transaction that rolls back never runs. That is so for `.delay()`
+    and `.apply_async()`; `app.send_task("name")` knows no task, so it publishes at once.
     """
 
     abstract = True

@@ -29,7 +29,8 @@ state_save_interval = 30_000  # milliseconds
 @add_parse_callback
 def refuse_taken_port() -> None:
     """End in one line, not in a traceback, where another process has the port."""
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in options.address else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((options.address, options.port))

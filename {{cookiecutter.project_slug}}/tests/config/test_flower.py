@@ -148,10 +148,12 @@ def test_ctrl_c_ends_it_without_a_traceback(flower: Flower, staff: str) -> None:
     assert b"Traceback" not in flower.log.read_bytes()
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 @pytest.mark.usefixtures("transactional_db")
-def test_a_taken_port_ends_it_in_one_line(flower: Flower) -> None:
-    with socket.create_server(("127.0.0.1", flower.port)):
-        assert flower.start().wait(DEADLINE_SECONDS) == 1
+def test_a_taken_port_ends_it_in_one_line(flower: Flower, address: str) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.create_server((address, flower.port), family=family):
+        assert flower.start(f"--address={address}").wait(DEADLINE_SECONDS) == 1
     (line,) = flower.log.read_text().splitlines()
     assert line.startswith(f"Flower's port {flower.port} is taken: ")
     assert "FLOWER_PORT" in line

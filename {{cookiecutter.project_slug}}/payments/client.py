@@ -7,6 +7,7 @@ with no transaction open.
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from django.conf import settings
@@ -86,7 +87,14 @@ def _post(asked: dict[str, Any], idempotency_key: str) -> httpx.Response:
             "the request cannot be made: check PAYMENTS_URL and PAYMENTS_API_KEY"
         ) from None
     except httpx.RequestError as error:
-        raise PaymentUnavailable(f"no answer from {url}: {type(error).__name__}") from error
+        raise PaymentUnavailable(
+            f"no answer from {_without_password(url)}: {type(error).__name__}"
+        ) from error
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _raise_for_status(response: httpx.Response) -> None:

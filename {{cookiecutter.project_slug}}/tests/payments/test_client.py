@@ -46,7 +46,7 @@ def answer(settings: Any) -> Iterator[Answer]:
         script.update(status=status, body=body, headers=named)
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Scripted) as server:
-        thread = Thread(target=server.serve_forever)
+        thread = Thread(target=server.serve_forever, args=[0.02])  # seconds to notice the end
         thread.start()
         settings.PAYMENTS_URL = f"http://127.0.0.1:{server.server_address[1]}"
         yield give
@@ -110,9 +110,12 @@ def test_a_provider_that_is_too_slow_is_asked_again(
 
 
 def test_a_provider_that_is_not_there_is_asked_again(settings: Any) -> None:
-    settings.PAYMENTS_URL = f"http://127.0.0.1:{free_port()}"
-    with pytest.raises(PaymentUnavailable, match="ConnectError"):
+    port = free_port()
+    settings.PAYMENTS_URL = f"http://shop:hunter2@127.0.0.1:{port}"
+    with pytest.raises(PaymentUnavailable, match="ConnectError") as unavailable:
         charge()
+    assert f"no answer from http://127.0.0.1:{port}/charges" in str(unavailable.value)
+    assert "hunter2" not in str(unavailable.value)
 
 
 def test_a_provider_that_hangs_up_is_asked_again(settings: Any) -> None:

@@ -73,6 +73,7 @@ class Charges:
         self.by_key[key] = {"id": f"ch_{uuid4().hex}", **order}
         if self.state is not None:
             unfinished = self.state.with_name(f"{self.state.name}.unfinished")
+            unfinished.touch(mode=0o600)  # who bought what is the owner's business
             unfinished.write_text(json.dumps(self.by_key), encoding="utf-8")
             unfinished.replace(self.state)
         return 201, self.by_key[key]
@@ -102,6 +103,8 @@ class Conversation(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer what there is to see."""
+        if not self._is_for_us():
+            return self._answer(403, {"error": "the provider answers on 127.0.0.1 only"})
         with self.server.lock:
             pages: dict[str, dict[str, Any]] = {
                 "/health": {"status": "ok"},
@@ -112,7 +115,7 @@ class Conversation(BaseHTTPRequestHandler):
                 },
             }
         page = pages.get(self.path)
-        self._answer(*((404, {"error": "no such page"}) if page is None else (200, page)))
+        return self._answer(*((404, {"error": "no such page"}) if page is None else (200, page)))
 
     def do_POST(self) -> None:
         """Charge, or change how the provider behaves."""
@@ -120,8 +123,11 @@ class Conversation(BaseHTTPRequestHandler):
         if not length.isdecimal() or int(length) > LARGEST_BODY_BYTES:
             self.close_connection = True
             return self._answer(413, {"error": f"a body has at most {LARGEST_BODY_BYTES} bytes"})
+        content = self.rfile.read(int(length))
+        if not self._is_for_us() or self._is_of_a_page():
+            return self._answer(403, {"error": "the provider takes no orders from web pages"})
         try:
-            body = json.loads(self.rfile.read(int(length)))
+            body = json.loads(content)
         except ValueError:
             return self._answer(400, {"error": "the body is not JSON"})
         if self.path == "/charges":
@@ -129,6 +135,15 @@ class Conversation(BaseHTTPRequestHandler):
         if self.path == "/control":
             return self._change(body)
         return self._answer(404, {"error": "no such page"})
+
+    def _is_for_us(self) -> bool:
+        # A page of the internet could rebind its own name to this address.
+        name = self.headers.get("Host", "").partition(":")[0].lower()
+        return name in {"127.0.0.1", "localhost"}
+
+    def _is_of_a_page(self) -> bool:
+        # Browsers add these to what a page sends, and the provider has no pages of its own.
+        return "Origin" in self.headers or self.headers.get("Sec-Fetch-Site", "none") != "none"
 
     def _change(self, wanted: object) -> None:
         with self.server.lock:

@@ -1,9 +1,12 @@
 """The provider's separate process, spoken to as the shop speaks to it."""
 
+import os
 import signal
+import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,10 +14,18 @@ from typing import Any
 import httpx
 import pytest
 
+from development.payment_provider import Charges
 from development.ports import free_port
 from development.testing import ROOT, PaymentProvider
 
 CHARGE = {"amount_cents": 1999, "currency": "EUR", "reference": "order-1"}
+
+
+@pytest.fixture(scope="module")
+def refusing_provider() -> Iterator[PaymentProvider]:
+    """Give one process to all tests that change nothing in it."""
+    with PaymentProvider("its key", os.environ["ALL_SERVERS_FOLDER"]) as provider:
+        yield provider
 
 
 def charge(provider: PaymentProvider, key: str = "k", **changes: Any) -> httpx.Response:
@@ -101,24 +112,57 @@ def test_told_to_be_slow_it_is(payment_provider: PaymentProvider) -> None:
     ],
 )
 def test_a_wrong_request_is_refused_and_charges_nothing(
-    payment_provider: PaymentProvider, headers: dict[str, str], body: object, status: int
+    refusing_provider: PaymentProvider, headers: dict[str, str], body: object, status: int
 ) -> None:
-    filled = {n: v.replace("{key}", payment_provider.api_key) for n, v in headers.items()}
-    answer = httpx.post(f"{payment_provider.url}/charges", json=body, headers=filled)
+    filled = {n: v.replace("{key}", refusing_provider.api_key) for n, v in headers.items()}
+    answer = httpx.post(f"{refusing_provider.url}/charges", json=body, headers=filled)
     assert answer.status_code == status
     assert answer.json()["error"]
-    assert payment_provider.charges()["charges"] == []
+    assert refusing_provider.charges()["charges"] == []
 
 
 @pytest.mark.parametrize(
     "wanted", ["{", "[]", '{"fail": 1}', '{"fail_next": "x"}', '{"fail_next": -1}']
 )
 def test_a_wrong_order_to_misbehave_changes_nothing(
-    payment_provider: PaymentProvider, wanted: str
+    refusing_provider: PaymentProvider, wanted: str
 ) -> None:
-    answer = httpx.post(f"{payment_provider.url}/control", content=wanted)
+    answer = httpx.post(f"{refusing_provider.url}/control", content=wanted)
     assert answer.status_code == 400
-    assert set(httpx.get(f"{payment_provider.url}/control").json().values()) == {0}
+    assert set(httpx.get(f"{refusing_provider.url}/control").json().values()) == {0}
+
+
+@pytest.mark.parametrize("path", ["/control", "/charges"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Host": "evil.example:8081"},
+    ],
+)
+def test_a_web_page_gives_no_orders(
+    refusing_provider: PaymentProvider, path: str, headers: dict[str, str]
+) -> None:
+    key = {"Authorization": f"Bearer {refusing_provider.api_key}", "Idempotency-Key": "k"}
+    order = CHARGE if path == "/charges" else {"fail_next": 1}
+    answer = httpx.post(f"{refusing_provider.url}{path}", json=order, headers=key | headers)
+    assert answer.status_code == 403
+    assert refusing_provider.charges()["charges"] == []
+    assert set(httpx.get(f"{refusing_provider.url}/control").json().values()) == {0}
+
+
+def test_a_page_that_rebinds_its_name_reads_nothing(refusing_provider: PaymentProvider) -> None:
+    answer = httpx.get(f"{refusing_provider.url}/charges", headers={"Host": "evil.example"})
+    assert answer.status_code == 403
+    assert set(answer.json()) == {"error"}
+
+
+def test_the_state_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    state = tmp_path / "charges.json"
+    Charges(state).charge("k", CHARGE)
+    assert stat.S_IMODE(state.stat().st_mode) == 0o600
 
 
 def test_with_a_state_file_charges_survive_kill_9(tmp_path: Path) -> None:
@@ -141,13 +185,13 @@ def test_ctrl_c_ends_it_without_a_traceback() -> None:
     assert process.returncode == 0
 
 
-def test_a_port_in_use_is_said_in_one_line(payment_provider: PaymentProvider) -> None:
+def test_a_port_in_use_is_said_in_one_line(refusing_provider: PaymentProvider) -> None:
     command = [sys.executable, "-m", "development.payment_provider"]
     failed = subprocess.run(
-        [*command, "--port", str(payment_provider.port)], cwd=ROOT, capture_output=True, text=True
+        [*command, "--port", str(refusing_provider.port)], cwd=ROOT, capture_output=True, text=True
     )
     assert failed.returncode == 1
-    assert str(payment_provider.port) in failed.stderr
+    assert str(refusing_provider.port) in failed.stderr
     assert len(failed.stderr.splitlines()) == 1
 
 

@@ -29,13 +29,16 @@ class Lock:
 
     def __init__(self, file: Path) -> None:
         """Take the lock, or raise AlreadyRunning."""
-        self._file: IO[str] = file.open("a+", encoding="utf-8")
+        self._file: IO[str] = open(file, "a+", encoding="utf-8", opener=_private)  # noqa: SIM115  until the end
         deadline = time.monotonic() + ENDING_SECONDS
         while not self._taken():
             holder = self._holder()
-            if psutil.pid_exists(holder["pid"]) or time.monotonic() > deadline:
+            is_alive = holder is not None and psutil.pid_exists(holder["pid"])
+            if is_alive or time.monotonic() > deadline:
+                named = f" (pid {holder['pid']}, {holder['address']})" if holder else ""
+                self._file.close()
                 raise AlreadyRunning(
-                    f"it is running here already (pid {holder['pid']}, {holder['address']}). "
+                    f"it is running here already{named}. "
                     "Stop that one first, or copy the project to run a second one"
                 )
             time.sleep(0.1)
@@ -59,10 +62,15 @@ class Lock:
             return False
         return True
 
-    def _holder(self) -> Holder:
+    def _holder(self) -> Holder | None:
+        # None while the holder writes: who it is will be there in a moment.
         self._file.seek(0)
         try:
             holder: Holder = json.loads(self._file.read())
         except ValueError:
-            return {"pid": os.getpid(), "address": "it is just starting"}
+            return None
         return holder
+
+
+def _private(file: str, flags: int) -> int:
+    return os.open(file, flags, 0o600)

@@ -26,6 +26,7 @@ from development.testing import (
     point_at_provider,
     point_at_smtp,
 )
+from development.unprivileged import make_private
 from development.valkey import start_valkey
 
 # What the tests count on, whatever `.env` says: nothing here is reached, or worth stealing.
@@ -53,6 +54,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
 
 def _start(config: pytest.Config) -> None:
     folder = Path(tempfile.mkdtemp(prefix="tests-", dir="/tmp")).resolve()  # sockets: a short path
+    make_private(folder)
     os.environ |= SETTINGS | {FOLDER: str(folder)}
     for name in ("SECRET_KEY", "PAYMENTS_API_KEY", "FLOWER_METRICS_TOKEN"):
         os.environ[name] = secrets.token_urlsafe(40)

@@ -113,7 +113,7 @@ class Run:
     def _start_processes(self) -> "subprocess.Popen[bytes]":
         procfile = VAR / "Procfile"
         text = (ROOT / "Procfile").read_text(encoding="utf-8").rstrip("\n")
-        procfile.write_text("\n".join([text, *self._helpers(), ""]), encoding="utf-8")
+        environment.write_private(procfile, "\n".join([text, *self._helpers(), ""]))
         process = self._popen("development.processes", str(procfile))
         self.stack.callback(_stop_processes, process)
         return process

@@ -18,6 +18,7 @@ from development.ports import NoFreePort
 from development.run import VAR, Run
 from development.server import ServerFailed
 from development.single import AlreadyRunning, Lock
+from development.unprivileged import make_private
 
 ROOT = VAR.parent
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -48,7 +49,7 @@ def main() -> int:
 
 def start(options: argparse.Namespace) -> None:
     """Start all, wait for the end, and leave nothing behind."""
-    VAR.mkdir(exist_ok=True)
+    make_private(VAR)
     lock = Lock(VAR / "start.lock")
     if environment.make_once(ROOT / ".env"):
         print("made .env, with secrets of this machine's own", flush=True)

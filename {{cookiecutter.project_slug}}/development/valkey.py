@@ -27,6 +27,7 @@ def start_valkey(
     machine, and clients of an earlier server that had the port. Raises ServerFailed.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)  # what is queued names people; Valkey's files are open to everybody
     for attempt in range(ATTEMPTS):
         try:
             return _start(folder, port or free_port(), max_memory_mb, durable)

@@ -1,8 +1,18 @@
 """What every test of the shop is given."""
 
+from collections.abc import Iterator
+
 import pytest
 from django.db import connections
 from pytest_django import Settings
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test speaks TLS, and httpx reads all certificates, for 60 ms, with each request."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("certificates")))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -11,10 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from development import reaper
+from development.single import ENDING_SECONDS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-LEFT_OUT = shutil.ignore_patterns("var", ".env", ".venv", ".git", "__pycache__", ".*_cache")
+# What is compiled stays: it is half the work of a start.
+LEFT_OUT = shutil.ignore_patterns("var", ".env", ".venv", ".git", ".*_cache")
 START_SECONDS = 180.0  # 5 on an idle machine; the tests beside this one load it
 STOP_SECONDS = 40.0
 # One process that serves pages, for tests that are about starting and stopping, not the shop.
@@ -77,10 +81,15 @@ class Copy:
 
     def left(self) -> list[str]:
         """Return what still runs of this copy: by its mark, its folder, or its command line."""
-        marked = reaper.belonging_to(self.var)
-        return [f"{process.pid} {' '.join(process.cmdline())}" for process in marked] + _named(
-            str(self.folder)
-        )
+        marked = [words for each in reaper.belonging_to(self.var) if (words := _words(each))]
+        return marked + _named(str(self.folder))
+
+    def wait_until_nothing_is_left(self) -> None:
+        """Wait for the reaper of a start that was killed; fail, with what is left, after it."""
+        deadline = time.monotonic() + ENDING_SECONDS
+        while left := self.left():
+            assert time.monotonic() < deadline, left
+            time.sleep(0.3)  # each look reads about every process of the machine
 
     def remove(self) -> None:
         """End what a failed test left, and remove the folder."""
@@ -105,6 +114,14 @@ def interrupt(process: "subprocess.Popen[bytes]", number: int = signal.SIGINT) -
     """Send a signal as a terminal does, to the whole group, and return the exit status."""
     os.killpg(process.pid, number)
     return process.wait(STOP_SECONDS)
+
+
+def _words(process: psutil.Process) -> str:
+    """Return a process's command line; nothing where it has ended since it was found."""
+    try:
+        return f"{process.pid} {' '.join(process.cmdline())}"
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return ""
 
 
 def _named(text: str) -> list[str]:

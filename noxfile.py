@@ -40,16 +40,18 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(python=["3.12", "3.13"])
 def compat(session: nox.Session) -> None:
-    """Run the suites on the newer Pythons, and the patterns on the newest Django as well."""
+    """Run the suites on the newer Pythons."""
     run_suites(session)
+
+
+@nox.session(python="3.13")
+def newest(session: nox.Session) -> None:
+    """Run the patterns' tests on the newest Python and Django."""
+    install_lock(session, "--compile-bytecode")
     # django-celery-beat's bound (Django<6.1) holds the shop back, not the patterns.
     session.install("django>=6.1,<6.2", "--no-deps")
-    run(session, "pytest", *PARALLEL, *DJANGO_PATTERN_TESTS)
-
-
-DJANGO_PATTERN_TESTS = tuple(
-    f"tests/{name}" for name in ("flower_auth", "queued_mail", "queues", "retrying_task")
-)
+    patterns = ("flower_auth", "queued_mail", "queues", "retrying_task")
+    run(session, "pytest", *PARALLEL, *(f"tests/{name}" for name in patterns))
 
 
 @nox.session

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from conftest import Project, wait_for
+
+from tests.flower_auth.conftest import Project, wait_for
 
 CLOSED = "Flower stays closed: "
 

@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from conftest import TOKEN, Flower, Project
+
+from tests.flower_auth.conftest import TOKEN, Flower, Project
 
 CLIENTS = 4
 

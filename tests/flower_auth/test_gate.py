@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from conftest import PAGE, TOKEN, Flower, People
 from flower.urls import handlers
 from tornado.web import url
+
+from tests.flower_auth.conftest import PAGE, TOKEN, Flower, People
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 UNKNOWN = ("/nothing", "/api/nothing", "/metrics/", "/healthcheck/more", "//metrics", "/%2e%2e/")

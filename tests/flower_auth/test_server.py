@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from conftest import DEADLINE_SECONDS, TOKEN, Flower, People
+
+from tests.flower_auth.conftest import DEADLINE_SECONDS, TOKEN, Flower, People
 
 NO_ENTRY = (b"HTTP/1.1 302", b"HTTP/1.1 400", b"HTTP/1.1 401", b"HTTP/1.1 403")
 ACTION = "/api/worker/shutdown/nobody"

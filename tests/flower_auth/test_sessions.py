@@ -7,7 +7,8 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from conftest import Flower, People, Project, wait_for
+
+from tests.flower_auth.conftest import Flower, People, Project, wait_for
 
 SIGNED = "django.contrib.sessions.backends.signed_cookies"
 ENGINES = {

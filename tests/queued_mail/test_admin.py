@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from conftest import SMTPServer
 from django.contrib.auth.models import Permission, User
 from django.core.mail import send_mail
 from django.test import Client
@@ -12,6 +11,7 @@ from django.utils import timezone
 
 from patterns.queued_mail.delivery import deliver_once
 from patterns.queued_mail.models import QueuedMail
+from tests.queued_mail.conftest import SMTPServer
 
 LIST = "/admin/queued_mail/queuedmail/"
 

@@ -5,7 +5,6 @@ import threading
 from typing import Any
 
 import pytest
-from conftest import SMTPServer, eventually, plain_smtp_connection
 from django.contrib.auth.models import User
 from django.core import mail
 from django.core.mail import EmailMessage, send_mail, send_mass_mail
@@ -13,12 +12,13 @@ from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from django.test import Client
 from mail_shop.models import Order
-from messages import KINDS, make, plain
 
 from patterns.queued_mail.backend import EmailBackend
 from patterns.queued_mail.delivery import deliver_once
 from patterns.queued_mail.errors import MailTooLarge, MessageIdReused
 from patterns.queued_mail.models import QueuedMail
+from tests.queued_mail.conftest import SMTPServer, eventually, plain_smtp_connection
+from tests.queued_mail.messages import KINDS, make, plain
 
 
 def deliver_all() -> None:

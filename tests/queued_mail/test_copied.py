@@ -6,8 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import REPOSITORY, SOURCES, socket_folder
 from development.server import Server
+
+from tests.queued_mail.conftest import REPOSITORY, SOURCES, socket_folder
 
 SETTINGS = """
 from mail_shop.settings import *

@@ -7,7 +7,6 @@ from typing import Any
 
 import django
 import pytest
-from conftest import SMTPServer, deliver_to, eventually
 from django.core.mail import EmailMessage
 from django.db import connection, transaction
 from django.utils import timezone
@@ -19,6 +18,7 @@ from patterns.queued_mail.errors import MailNotDelivered, MailRefused, ReceiverF
 from patterns.queued_mail.models import QueuedMail
 from patterns.queued_mail.signals import mail_sent
 from patterns.queued_mail.smtp import EmailBackend, RefusalsKept
+from tests.queued_mail.conftest import SMTPServer, deliver_to, eventually
 
 
 def stored(**options: Any) -> QueuedMail:

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import redis
-from conftest import DEADLINE_SECONDS, SMTPServer, Worker, eventually, free_port, publish_to
 from development.server import Server
 from django.core.mail import EmailMessage, send_mail
 from django.db import connection, transaction
@@ -25,6 +24,14 @@ from patterns.queued_mail import publication
 from patterns.queued_mail.delivery import claimed
 from patterns.queued_mail.models import QueuedMail
 from patterns.queued_mail.tasks import delete_sent, deliver, enqueue_forgotten
+from tests.queued_mail.conftest import (
+    DEADLINE_SECONDS,
+    SMTPServer,
+    Worker,
+    eventually,
+    free_port,
+    publish_to,
+)
 
 StartWorker = Callable[..., Worker]
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from retrying_servers import Broker, Worker
+
+from tests.retrying_task.retrying_servers import Broker, Worker
 
 
 @pytest.fixture

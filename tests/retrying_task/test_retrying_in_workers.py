@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import redis
 from kombu.exceptions import OperationalError
-from retrying_servers import Broker, Worker, eventually
+
+from tests.retrying_task.retrying_servers import Broker, Worker, eventually
 
 StartWorker = Callable[..., Worker]
 
@@ -19,7 +20,7 @@ StartWorker = Callable[..., Worker]
 def send(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
     """Give a function that publishes a task by name."""
     monkeypatch.setenv("BROKER_URL", broker.url)
-    from retrying_app import client
+    from tests.retrying_task.retrying_app import client
 
     app = client(broker.url)
 

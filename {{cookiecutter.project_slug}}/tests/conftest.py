@@ -11,6 +11,7 @@ from pytest_django import Settings
 def _no_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test speaks TLS, and httpx reads all certificates, for 60 ms, with each request."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("SSL_CERT_FILE", raising=False)  # it would go before the folder
         patch.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("certificates")))
         yield
 

@@ -4,6 +4,7 @@ Each global with the name of one of Flower's options sets it; the command line m
 """
 
 import errno
+import os
 import socket
 
 from django.conf import settings
@@ -23,6 +24,8 @@ persistent = True
 db = str(settings.BASE_DIR / "var" / "flower")
 state_save_interval = 30_000  # milliseconds
 
+# What it keeps holds arguments of tasks, and is code to whoever loads it: for its owner alone.
+os.umask(0o077)
 (settings.BASE_DIR / "var").mkdir(exist_ok=True)
 
 

@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -124,6 +125,8 @@ def test_tasks_are_kept_over_a_restart_and_over_a_crash(
     wait_for(lambda: second_task.encode() in flower.saved())
     second.kill()
     second.wait()
+    kept = list(flower.state.parent.glob(f"{flower.state.name}*"))
+    assert {stat.S_IMODE(file.stat().st_mode) for file in kept} == {0o600}
 
     flower.start()
     wait_for(lambda: flower.status("healthcheck") == 401)

@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 LOCK = "requirements.lock"
 BUILD = HERE / "build"
 # Twice the two cores of a small machine: many tests wait for servers, workers and browsers.
-PARALLEL = ("-n", os.environ.get("ALL_CLEAR_TEST_PROCESSES", "4"))
+PARALLEL = ("-n", os.environ.get("ALL_CLEAR_TEST_PROCESSES", "4"), "--dist", "worksteal")
 # A stopped session gives its processes time to stop what they started, in order.
 STOP_SECONDS = 60.0
 

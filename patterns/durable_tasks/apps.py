@@ -1,0 +1,16 @@
+"""The app: its checks, and its clean-up task."""
+
+from django.apps import AppConfig
+
+
+class DurableTasksConfig(AppConfig):
+    """Registered as `durable_tasks`, whatever the package is called."""
+
+    name = __package__
+    label = "durable_tasks"
+    verbose_name = "Durable tasks"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the system checks and the tasks."""
+        from . import checks, tasks  # noqa: F401  models are not loaded when this module is

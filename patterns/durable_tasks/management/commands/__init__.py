@@ -1,0 +1,1 @@
+"""The relay, and what is asked of queues."""

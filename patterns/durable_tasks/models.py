@@ -1,0 +1,141 @@
+"""The rows: one a task that has not succeeded, one a queue, one a firing of a beat entry."""
+
+from uuid import uuid4
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class State(models.IntegerChoices):
+    """How far a task has come. A task that succeeded has no row."""
+
+    SCHEDULED = 0, "scheduled"
+    READY = 1, "ready"
+    PUBLISHED = 2, "published"
+    RUNNING = 3, "running"
+    FAILED = 4, "failed"
+
+
+class TaskRow(models.Model):
+    """One task: the truth about it, of which a message on the broker is a hint."""
+
+    # The task's id in Celery. Made by `enqueue.new_id()`, in order of time: the index stays small.
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    name = models.TextField()
+    queue = models.TextField()
+    rank = models.SmallIntegerField(default=0, db_default=0, help_text="The lowest goes first.")
+    state = models.SmallIntegerField(choices=State, default=State.READY, db_default=State.READY)
+    enqueued_at = models.DateTimeField(db_default=Now())
+    due_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(null=True)
+    # Until when its message, or the process that runs it, need not be looked for.
+    leased_until = models.DateTimeField(null=True)
+    publication = models.UUIDField(null=True, help_text="Token of its one valid message.")
+    claim = models.UUIDField(null=True, help_text="Token of the run that may end it.")
+    worker = models.TextField(default="", db_default="")
+    process = models.TextField(default="", db_default="")
+    started_at = models.DateTimeField(null=True)
+    retries = models.IntegerField(default=0, db_default=0)
+    crashes = models.IntegerField(default=0, db_default=0)
+    max_crashes = models.SmallIntegerField(default=3, db_default=3)
+    # JSON as text: jsonb takes neither NUL nor NaN nor a lone surrogate, and would fail the caller.
+    arguments = models.TextField()
+    shown = models.TextField(default="", db_default="", help_text="The arguments, redacted.")
+    options = models.TextField(default="", db_default="")
+    unique_key = models.TextField(null=True)  # noqa: DJ001  NULL is what a unique index ignores
+    unknown_since = models.DateTimeField(null=True)
+    first_failed_at = models.DateTimeField(null=True)
+    failed_at = models.DateTimeField(null=True)
+    reason = models.TextField(default="", db_default="")
+    error = models.TextField(default="", db_default="")
+    traceback = models.TextField(default="", db_default="")
+    message = models.BinaryField(null=True, help_text="A message that could not be read.")
+
+    class Meta:
+        """One partial index a question that is asked all the time."""
+
+        db_table = "durable_tasks_task"
+        verbose_name = "task"
+        constraints = (
+            models.UniqueConstraint(
+                fields=("unique_key",),
+                condition=Q(unique_key__isnull=False),
+                name="durable_task_unique_key",
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=("queue", "rank", "due_at"),
+                condition=Q(state=State.READY),
+                name="durable_task_ready",
+            ),
+            models.Index(
+                fields=("due_at",),
+                condition=Q(state=State.SCHEDULED),
+                name="durable_task_scheduled",
+            ),
+            models.Index(
+                fields=("queue", "leased_until"),
+                condition=Q(state=State.PUBLISHED),
+                name="durable_task_published",
+            ),
+            models.Index(
+                fields=("leased_until",),
+                condition=Q(state=State.RUNNING),
+                name="durable_task_running",
+            ),
+            models.Index(
+                fields=("failed_at",), condition=Q(state=State.FAILED), name="durable_task_failed"
+            ),
+            models.Index(
+                fields=("expires_at",),
+                condition=Q(expires_at__isnull=False, state__lt=State.PUBLISHED),
+                name="durable_task_expiring",
+            ),
+        )
+
+    def __str__(self) -> str:
+        """Return name and id, as Celery's log has them."""
+        return f"{self.name}[{self.pk}]"
+
+
+class QueueRow(models.Model):
+    """What holds for a queue in all processes, and over restarts."""
+
+    name = models.TextField(primary_key=True)
+    is_paused = models.BooleanField(default=False, db_default=False)
+    # A relay sleeps and asks to be woken; while it works, commits need not notify.
+    is_listened = models.BooleanField(default=False, db_default=False)
+    rows = models.BigIntegerField(default=0, db_default=0, help_text="As last counted.")
+    is_full = models.BooleanField(default=False, db_default=False, help_text="Takes no more.")
+    measured_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """Named for what it is in SQL."""
+
+        db_table = "durable_tasks_queue"
+        verbose_name = "queue"
+
+    def __str__(self) -> str:
+        """Return the name."""
+        return self.name
+
+
+class Firing(models.Model):
+    """One due time of a beat entry that was enqueued: a second beat finds it and does nothing."""
+
+    entry = models.TextField()
+    due_at = models.DateTimeField()
+
+    class Meta:
+        """The constraint is what makes one of two."""
+
+        db_table = "durable_tasks_firing"
+        constraints = (
+            models.UniqueConstraint(fields=("entry", "due_at"), name="durable_task_one_firing"),
+        )
+
+    def __str__(self) -> str:
+        """Return entry and time."""
+        return f"{self.entry} at {self.due_at}"

@@ -34,8 +34,8 @@ DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]"
 TAKEN = frozenset(
     {
         *("accounts", "analytics", "backoffice", "config", "development", "payments", "purchases"),
-        *("patterns", "queued_mail", "manage", "start", "procfile", "project", "static"),
-        *("staticfiles", "templates", "test", "tests", "var", "aux", "con", "nul", "prn"),
+        *("patterns", "idempotency", "queued_mail", "manage", "start", "procfile", "project"),
+        *("static", "staticfiles", "templates", "test", "tests", "var", "aux", "con", "nul", "prn"),
     }
 )
 # Dependencies that are imported under another name than the one they are installed by.

@@ -16,7 +16,7 @@ Settings: none. Of Celery's own: task_acks_late=True, task_retry_on_worker_lost=
     `longest_absence_seconds()`.
 Wiring: `Celery("app", task_cls="patterns.retrying_task:RetryingTask")`. A subclass adds its
     libraries' errors to `transient_errors` and `permanent_errors`; an exception may carry
-    `is_permanent: bool`, which is asked first.
+    `is_permanent: bool`, which is asked first, and `retry_after_seconds`, a wait of its own.
 Testing: `RetryingTask().is_transient(error)` tells what an error would do.
 """
 
@@ -197,7 +197,10 @@ def _http_status(error: BaseException) -> int | None:
 
 
 def _retry_after_seconds(error: BaseException | None) -> float:
-    """Return what the answer's Retry-After asks for, in seconds; 0 where it asks nothing."""
+    """Return what the error, or its answer's Retry-After, asks for; 0 where it asks nothing."""
+    seconds = getattr(error, "retry_after_seconds", None)
+    if isinstance(seconds, int | float):
+        return float(seconds)
     answer = error if isinstance(error, HTTPError) else getattr(error, "response", None)
     value = str((getattr(answer, "headers", None) or {}).get("Retry-After", "")).strip()
     if value.isdecimal():

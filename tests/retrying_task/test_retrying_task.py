@@ -165,6 +165,13 @@ def test_a_far_side_that_names_a_time_is_asked_no_sooner(task: RetryingTask) -> 
     assert 110 < task.wait_seconds(answered(503, **{"Retry-After": at})) <= 120
 
 
+def test_an_error_that_names_a_wait_of_its_own_is_heeded_up_to_the_cap(task: RetryingTask) -> None:
+    error = TransientError("held by another run")
+    for seconds, waited in ((50, 50), (1e9, 1800)):
+        error.retry_after_seconds = seconds  # type: ignore[attr-defined]
+        assert task.wait_seconds(error) == waited
+
+
 @pytest.mark.parametrize("value", ["", "soon", "-5", "²", "Mon, 99 Foo 2026", "1e9"])
 def test_a_time_that_makes_no_sense_is_not_heeded(task: RetryingTask, value: str) -> None:
     answer = httpx.Response(503, headers={"Retry-After": value.encode()})

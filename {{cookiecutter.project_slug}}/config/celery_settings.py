@@ -58,6 +58,7 @@ beat_schedule: dict[str, dict[str, Any]] = {
     # A mail whose message was lost between commit and broker goes out this much later.
     "queued_mail.enqueue_forgotten": {"task": "queued_mail.enqueue_forgotten", "schedule": 60},
     "queued_mail.delete_sent": {"task": "queued_mail.delete_sent", "schedule": 3600},
+    "idempotency.delete_recorded": {"task": "idempotency.delete_recorded", "schedule": 3600},
     "config.clear_sessions": {"task": "config.clear_sessions", "schedule": 3600},
 }
 # There are no results to clean up: without this, beat would send `celery.backend_cleanup`.

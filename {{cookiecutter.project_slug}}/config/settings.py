@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_celery_beat",
     "patterns.queued_mail",
+    "patterns.idempotency",
     "config",
     "accounts",
     "purchases",

@@ -15,6 +15,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "patterns.queued_mail",
+    "patterns.idempotency",
     "mail_shop",
 ]
 MIDDLEWARE = [

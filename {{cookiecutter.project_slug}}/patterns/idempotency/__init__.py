@@ -1,0 +1,1 @@
+{{ pattern("idempotency/__init__.py") }}

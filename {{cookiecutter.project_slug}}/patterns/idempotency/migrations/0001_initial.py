@@ -1,0 +1,1 @@
+{{ pattern("idempotency/migrations/0001_initial.py") }}

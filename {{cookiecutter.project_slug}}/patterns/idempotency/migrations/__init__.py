@@ -1,0 +1,1 @@
+{{ pattern("idempotency/migrations/__init__.py") }}

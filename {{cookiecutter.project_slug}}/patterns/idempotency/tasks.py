@@ -1,0 +1,1 @@
+{{ pattern("idempotency/tasks.py") }}

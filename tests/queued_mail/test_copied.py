@@ -13,8 +13,9 @@ from tests.queued_mail.conftest import REPOSITORY, SOURCES, socket_folder
 SETTINGS = """
 from mail_shop.settings import *
 
-INSTALLED_APPS = [name for name in INSTALLED_APPS if name != "mail_shop"]
 INSTALLED_APPS = [name.replace("patterns.queued_mail", "vendored.mails") for name in INSTALLED_APPS]
+ABSENT = ("mail_shop", "patterns.")
+INSTALLED_APPS = [name for name in INSTALLED_APPS if not name.startswith(ABSENT)]
 ROOT_URLCONF = "django.contrib.auth.urls"
 if "MAILERS" in globals():
     for alias, module in {"default": "backend", "delivery": "smtp"}.items():

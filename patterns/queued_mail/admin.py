@@ -8,18 +8,19 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from .models import QueuedMail
-from .publication import publish_on_commit
+from .publication import enqueue
 from .tasks import deliver
 
 
 class StateFilter(admin.SimpleListFilter):
-    """Waiting, sent or failed."""
+    """Waiting, sent, failed or expired."""
 
     title = "state"
     parameter_name = "state"
     conditions = {  # noqa: RUF012  Django's filters are plain classes
-        "waiting": Q(sent_at=None, failed_at=None),
+        "waiting": Q(sent_at=None, failed_at=None, expired_at=None),
         "failed": Q(failed_at__isnull=False),
+        "expired": Q(expired_at__isnull=False),
         "sent": Q(sent_at__isnull=False),
     }
 
@@ -66,7 +67,7 @@ class QueuedMailAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
             failed = list(chosen.select_for_update(skip_locked=True))
             for mail in failed:
                 mail.send_again()
-            publish_on_commit(deliver, failed, using=database)
+            enqueue(deliver, failed, using=database)
         level = messages.SUCCESS if failed else messages.WARNING
         self.message_user(request, f"Failed mails to be sent again: {len(failed)}.", level)
 

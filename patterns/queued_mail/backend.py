@@ -1,4 +1,4 @@
-"""The mail backend: accept each message as a row, and enqueue its delivery on commit."""
+"""The mail backend: accept each message as a row, and enqueue its delivery."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -9,12 +9,12 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.db import Error as DatabaseError
 from django.db import router, transaction
 
+from .connection import delivery_connection
 from .errors import MailTooLarge, MessageIdReused
 from .freezing import freeze
 from .models import QueuedMail
-from .publication import publish_on_commit
+from .publication import enqueue
 from .tasks import deliver
-from .transport import delivery_connection
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class EmailBackend(BaseEmailBackend):
 
         One whose Message-ID is stored already is accepted and not stored again. Rollback of the
         caller's transaction: nothing was stored, nothing is sent. An error: none is stored.
-        Raises what Django raises for bad headers and addresses, `MailTooLarge`,
+        Raises what Django raises for bad headers and addresses, `MailNotAccepted`,
         `MessageIdReused`, and database errors.
         """
         addressed = [message for message in email_messages if message.recipients()]
@@ -73,7 +73,7 @@ class EmailBackend(BaseEmailBackend):
             QueuedMail.objects.using(database).bulk_create(
                 rows, batch_size=ROWS_AT_ONCE, ignore_conflicts=True
             )
-            publish_on_commit(deliver, stored_now(rows, database), using=database)
+            enqueue(deliver, stored_now(rows, database), using=database)
         return len(rows)
 
     def _freeze(self, messages: list[EmailMessage]) -> Iterator[QueuedMail]:

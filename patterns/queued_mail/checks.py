@@ -13,6 +13,8 @@ from django.utils.module_loading import import_string
 from . import configuration
 from .backend import EmailBackend
 from .models import QueuedMail
+from .publication import is_durable
+from .tasks import deliver
 
 NUMBERS = [
     name for name in configuration.NAMES if name.rsplit("_", 1)[1] not in {"BACKEND", "QUEUE"}
@@ -106,12 +108,20 @@ def wrong_surroundings() -> Iterator[CheckMessage]:
         )
     broker = str(current_app.conf.broker_url or "").partition(":")[0]
     transport_options = current_app.conf.broker_transport_options or {}
-    if broker in SILENT_BROKERS and not transport_options.get("socket_timeout"):
+    is_silent = broker in SILENT_BROKERS and not transport_options.get("socket_timeout")
+    if is_silent and not is_durable(deliver):  # a durable one asks the database alone
         yield Warning(
             "The broker has no socket timeout: where it freezes, so does a request that mails.",
             hint='Set Celery\'s broker_transport_options = {"socket_timeout": 2, '
             '"socket_connect_timeout": 2} (seconds).',
             id="queued_mail.W003",
+        )
+    if configuration.lease().total_seconds() <= deliver.time_limit:
+        yield Warning(
+            "QUEUED_MAIL_LEASE_SECONDS ends before a delivery must: a second one would begin.",
+            hint=f"Set more than {deliver.time_limit} seconds, the hard time limit of "
+            f"{deliver.name}, or leave it out.",
+            id="queued_mail.W004",
         )
 
 

@@ -38,9 +38,9 @@ def max_bytes() -> int:
     return int(getattr(settings, "QUEUED_MAIL_MAX_BYTES", 10_240_000))
 
 
-def lock_seconds() -> int:
-    """Return how long a delivery may hold its row: well past the usual hard time limits."""
-    return int(getattr(settings, "QUEUED_MAIL_LOCK_SECONDS", 900))
+def lease() -> timedelta:
+    """Return how long a delivery holds its mail: past the task's hard time limit."""
+    return timedelta(seconds=getattr(settings, "QUEUED_MAIL_LEASE_SECONDS", 360))
 
 
 def give_up_after() -> timedelta:
@@ -73,7 +73,7 @@ NAMES = (
     "QUEUED_MAIL_DELIVERY_BACKEND",
     "QUEUED_MAIL_QUEUE",
     "QUEUED_MAIL_MAX_BYTES",
-    "QUEUED_MAIL_LOCK_SECONDS",
+    "QUEUED_MAIL_LEASE_SECONDS",
     "QUEUED_MAIL_GIVE_UP_AFTER_HOURS",
     "QUEUED_MAIL_FORGOTTEN_AFTER_MINUTES",
     "QUEUED_MAIL_RETRY_FORGOTTEN_AFTER_MINUTES",

@@ -1,126 +1,123 @@
-"""Deliver one mail: claim its row, offer it, record the answer, in one transaction."""
+"""Deliver one mail: lease its row, offer it without a transaction, record the answer by token."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from uuid import UUID
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NoReturn
 
-from django.db import connections, router, transaction
+from django.db import router, transaction
 from django.utils import timezone
 
 from . import configuration
-from .errors import MailNotDelivered, MailRefused, ReceiverFailed
+from .errors import LeaseLost, MailNotDelivered, MailRefused, ReceiverFailed
+from .leases import record, take
 from .models import QueuedMail
 from .signals import mail_sent
-from .transport import offer, reply
+from .transport import Answer, offer, reply
 
 logger = logging.getLogger(__name__)
 
+Completing = Callable[[], AbstractContextManager[Any]]
 
-def deliver_once(mail_id: str, publication: int) -> None:
-    """Deliver a mail that still waits; do nothing about one that is done or being delivered.
 
-    Raises `MailNotDelivered`, `MailRefused` or `ReceiverFailed`, after the commit that records
-    it. Crash: the row is unlocked by PostgreSQL and waits on. Duplicate: skips a locked row.
+def deliver_once(
+    mail_id: str, publication: int, *, run_id: str = "", completing: Completing = nullcontext
+) -> None:
+    """Deliver a mail that still waits; do nothing about one that has ended.
+
+    A mail that is sent is recorded within `completing()`. Raises `MailNotDelivered`,
+    `MailRefused` or `ReceiverFailed`, after the commit that records it. Crash: whoever comes
+    after the lease delivers it. Duplicate: waits for the lease.
     """
-    with claimed(mail_id) as mail:
+    try:
+        mail = take(mail_id, run_id)
         if mail is None:
-            logger.info("Mail %s is sent, failed, deleted or being delivered now.", mail_id)
+            logger.info("Mail %s is sent, failed, expired or deleted.", mail_id)
             return
-        failure = failure_before_start(mail)
-    if failure is not None:
-        raise failure
-    with claimed(mail_id) as mail:
-        if mail is None:  # a second message was faster
-            return
-        failure = deliver(mail)
-        is_superseded = mail.publication != publication
-    if isinstance(failure, MailNotDelivered) and is_superseded:
-        # A newer task message has its own retries: two chains would try twice as often for ever.
-        logger.info("Mail %s is retried by a newer task: %s", mail_id, failure)
-    elif failure is not None:
-        raise failure
+        deliver(mail, completing)
+    except LeaseLost as error:
+        # Theirs is the outcome. This task stays until it is known: theirs may be an older one.
+        logger.warning("%s Nothing is recorded of this attempt; a copy may be out.", error)
+        raise_unless_superseded(mail_id, publication, MailNotDelivered(str(error)))
+    except MailNotDelivered as error:
+        raise_unless_superseded(mail_id, publication, error)
 
 
-@contextmanager
-def claimed(mail_id: str) -> Iterator[QueuedMail | None]:
-    """Lock the row of a mail that waits, for as long as the block lasts and for no longer.
-
-    PostgreSQL unlocks it when the process or its connection dies, and when it is silent for
-    QUEUED_MAIL_LOCK_SECONDS (a frozen process, a lost host).
-    """
-    database = router.db_for_write(QueuedMail)
-    # Durable: within another transaction the record of a sent mail could still roll back.
-    with transaction.atomic(using=database, durable=True):
-        with connections[database].cursor() as cursor:
-            cursor.execute(
-                "SELECT set_config('idle_in_transaction_session_timeout', %s, true)",
-                [f"{configuration.lock_seconds()}s"],
-            )
-        # The content, which may be megabytes, is read where it is needed.
-        waiting = QueuedMail.objects.using(database).waiting().defer("content")
-        yield waiting.filter(pk=UUID(mail_id)).select_for_update(skip_locked=True).first()
+def raise_unless_superseded(mail_id: str, publication: int, error: MailNotDelivered) -> None:
+    """Raise, unless a newer task message has its own retries: two would try twice as often."""
+    rows = QueuedMail.objects.using(router.db_for_write(QueuedMail)).filter(pk=mail_id)
+    if rows.filter(publication=publication).exists():
+        raise error
+    logger.info("Mail %s is retried by a newer task: %s", mail_id, error)
 
 
-def failure_before_start(mail: QueuedMail) -> Exception | None:
-    """Record that an attempt begins, or give up a mail whose attempts killed their workers."""
-    if mail.has_killed_its_workers:
-        return failed(
-            mail, MailRefused(f"Its worker died {mail.attempts} times without an answer.")
-        )
-    mail.record_start()
-    return None
-
-
-def deliver(mail: QueuedMail) -> Exception | None:
-    """Offer a locked mail, record what came of it, and return what to raise after the commit."""
+def deliver(mail: QueuedMail, completing: Completing) -> None:
+    """Offer a leased mail and record what came of it."""
     try:
         answer = offer(mail)
     except MailRefused as refusal:
-        return failed(mail, refusal)
+        fail(mail, refusal)
     except MailNotDelivered as error:
-        return try_later(mail, error)
+        try_later(mail, error)
+    else:
+        read(answer, mail)
+        if mail.outstanding:
+            reasons = {
+                who: reply(*answer.refusals[who])
+                for who in mail.outstanding
+                if who in answer.refusals
+            }
+            try_later(mail, MailNotDelivered(f"Not yet taken for {reasons}"))
+        if set(mail.refused) >= set(mail.recipients):
+            fail(mail, MailRefused(f"All recipients refused: {mail.refused}"))
+        complete(mail, completing)
+
+
+def read(answer: Answer, mail: QueuedMail) -> None:
+    """Note who is refused for good, and who is still to get the mail."""
     final = {who: reply(*why) for who, why in answer.refusals.items() if why[0] >= 500}
-    mail.refuse(final)
+    mail.refused = {**mail.refused, **final}
+    mail.outstanding = [each for each in mail.outstanding if each not in final]
     if answer.is_accepted:
         # Those asked to wait (4xx) are tried again; the others have the mail.
         mail.outstanding = [each for each in mail.outstanding if each in answer.refusals]
-    if mail.outstanding:
-        reasons = {
-            who: reply(*answer.refusals[who]) for who in mail.outstanding if who in answer.refusals
-        }
-        return try_later(mail, MailNotDelivered(f"Not yet taken for {reasons}"))
-    if set(mail.refused) >= set(mail.recipients):
-        return failed(mail, MailRefused(f"All recipients refused: {mail.refused}"))
-    return record_sent(mail)
 
 
-def try_later(mail: QueuedMail, error: MailNotDelivered) -> Exception:
-    """Record a failed attempt, the last one if the mail was tried for long enough."""
+def try_later(mail: QueuedMail, error: MailNotDelivered) -> NoReturn:
+    """Record a failed attempt, the last one if the mail was tried for long enough; raise."""
     begun = mail.first_attempt_at or timezone.now()
-    if timezone.now() - begun < configuration.give_up_after():
-        mail.record_attempt(str(error))
-        return error
-    since = f"{begun:%Y-%m-%d %H:%M %Z}"
-    return failed(
-        mail, MailRefused(f"Given up after {mail.attempts} attempts since {since}: {error}")
-    )
+    if timezone.now() - begun >= configuration.give_up_after():
+        since = f"{begun:%Y-%m-%d %H:%M %Z}"
+        text = f"Given up after {mail.attempts} attempts since {since}: {error}"
+        fail(mail, MailRefused(text))
+    record(mail, error=str(error))
+    raise error
 
 
-def failed(mail: QueuedMail, refusal: MailRefused) -> Exception:
-    """Record that a mail is given up."""
-    mail.record_failed(str(refusal))
-    return refusal
+def fail(mail: QueuedMail, refusal: MailRefused) -> NoReturn:
+    """Record that a mail is given up, its content kept for a person to send again; raise."""
+    record(mail, failed_at=timezone.now(), error=str(refusal))
+    raise refusal
 
 
-def record_sent(mail: QueuedMail) -> Exception | None:
-    """Record a sent mail together with what the receivers of `mail_sent` write."""
-    mail.record_sent()
+def complete(mail: QueuedMail, completing: Completing) -> None:
+    """Record a sent mail, forget what it said, and tell the receivers, in one transaction."""
+    sent = {"sent_at": timezone.now(), "outstanding": [], "content": b"", "error": ""}
     try:
-        with transaction.atomic(using=mail._state.db):
-            mail_sent.send(sender=QueuedMail, message_id=mail.message_id)
+        with completing(), transaction.atomic(using=mail._state.db, savepoint=False):
+            record(mail, **sent)
+            tell(mail)
+    except ReceiverFailed:
+        # Without them: that the mail is out is true all the same.
+        record(mail, **sent)
+        raise
+
+
+def tell(mail: QueuedMail) -> None:
+    """Send the signal; what a receiver writes commits with the record that the mail is sent."""
+    try:
+        mail_sent.send(sender=QueuedMail, message_id=mail.message_id)
     except Exception as error:
-        failure = ReceiverFailed(f"Mail {mail.message_id} was sent; a receiver raised: {error!r}")
-        failure.__cause__ = error
-        return failure
-    return None
+        raise ReceiverFailed(
+            f"Mail {mail.message_id} was sent; a receiver raised: {error!r}"
+        ) from error

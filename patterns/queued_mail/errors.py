@@ -22,6 +22,10 @@ class MailNotDelivered(OSError):
     is_permanent = False
 
 
+class LeaseLost(Exception):
+    """Somebody else has taken over a mail, and records what becomes of it. Never leaves here."""
+
+
 class MailRefused(Exception):
     """The mail server refused the mail for good, or it was tried for long enough.
 
@@ -34,7 +38,7 @@ class MailRefused(Exception):
 class ReceiverFailed(Exception):
     """A mail went out and is recorded as sent, but a receiver of `mail_sent` raised.
 
-    The receivers' changes are rolled back. Permanent: another attempt would send a second mail.
+    All that the receivers wrote is rolled back. Permanent: another attempt would send a second mail.
     """
 
     is_permanent = True

@@ -1,4 +1,4 @@
-"""Turn a message into what goes over the wire: its bytes and its envelope."""
+"""Turn a message into a row: its bytes and envelope, or the attributes for an API."""
 
 import email.policy
 from collections.abc import Iterator
@@ -15,7 +15,10 @@ from django.core.mail import message as django_message
 from django.core.mail.backends import smtp
 
 from . import configuration
+from .attributes import to_json
+from .connection import reads_attributes
 from .errors import MailNotAccepted, MailTooLarge
+from .expiry import expiry
 from .models import MESSAGE_ID_LENGTH, SUBJECT_LENGTH, QueuedMail
 
 M = TypeVar("M", bound="Message[Any, Any]")
@@ -25,28 +28,45 @@ def freeze(message: EmailMessage, connection: Any) -> QueuedMail:
     """Return the unsaved row of a message that `connection` is to deliver later.
 
     Raises what Django raises for a message that it would not send (a header with a newline, an
-    address that is none), `MailTooLarge` and `MailNotAccepted`.
+    address that is none), `MailTooLarge`, and `MailNotAccepted` for what cannot be kept.
     """
     charset = message.encoding or settings.DEFAULT_CHARSET
-    sender = envelope_address(message.from_email, connection, charset)
+    sender = envelope_address(message.from_email or "", connection, charset)
     recipients = [envelope_address(each, connection, charset) for each in message.recipients()]
     with message_id_without_look_up(message, sender):
-        content = wire_bytes(message)
-    if len(content) > configuration.max_bytes():
-        raise MailTooLarge(
-            f"Mail {for_people(message.subject)!r} is {len(content):,} bytes, more than the "
-            f"{configuration.max_bytes():,} of QUEUED_MAIL_MAX_BYTES: link to its files instead "
-            "of attaching them, or raise the setting (your mail server has a limit, too)."
-        )
+        if form(connection) == "attributes":
+            content, message_id = to_json(message), given_message_id(message)
+        else:
+            content = wire_bytes(message)
+            message_id = str(headers_of(content, Message)["Message-ID"] or "")
+    subject = for_people(message.subject or "")
+    refuse_large(content, subject)
     return QueuedMail(
-        message_id=message_id_of(content),
+        message_id=checked_message_id(message_id),
         sender=sender,
         recipients=recipients,
         outstanding=recipients,
-        subject=for_people(message.subject),
+        subject=subject,
+        form=form(connection),
         content=content,
         size_bytes=len(content),
+        expires_at=expiry(message),
     )
+
+
+def form(connection: Any) -> str:
+    """Return in which form a backend wants its messages kept."""
+    return "attributes" if reads_attributes(connection) else "bytes"
+
+
+def refuse_large(content: bytes, subject: str) -> None:
+    """Raise `MailTooLarge` where a mail is larger than the setting allows."""
+    if len(content) > configuration.max_bytes():
+        raise MailTooLarge(
+            f"Mail {subject!r} is {len(content):,} bytes, more than the "
+            f"{configuration.max_bytes():,} of QUEUED_MAIL_MAX_BYTES: link to its files instead "
+            "of attaching them, or raise the setting (your mail server has a limit, too)."
+        )
 
 
 def envelope_address(address: Any, connection: Any, charset: str) -> str:
@@ -56,6 +76,8 @@ def envelope_address(address: Any, connection: Any, charset: str) -> str:
     elif isinstance(connection, smtp.EmailBackend):
         sanitized = django_message.sanitize_address(address, charset)
         prepared = parseaddr(sanitized)[1] or sanitized
+    elif reads_attributes(connection):
+        prepared = parseaddr(str(address))[1] or str(address)
     else:
         prepared = str(address)  # a backend without an envelope: files, the console
     if prepared != for_people(prepared, len(prepared)):
@@ -87,10 +109,15 @@ def wire_bytes(message: EmailMessage) -> bytes:
     return bytes(message.message().as_bytes(linesep="\r\n"))  # type: ignore[call-arg]  # Django's
 
 
-def message_id_of(content: bytes) -> str:
+def given_message_id(message: EmailMessage) -> str:
+    """Return the Message-ID among a message's headers, or nothing."""
+    headers = {name.lower(): value for name, value in message.extra_headers.items()}
+    return str(headers.get("message-id", ""))
+
+
+def checked_message_id(given: str) -> str:
     """Return the Message-ID, or a made-up one where an overridden `message()` gives none."""
-    given = headers_of(content, Message)["Message-ID"]
-    text = for_people(str("" if given is None else given).strip(), MESSAGE_ID_LENGTH + 1)
+    text = for_people(given.strip(), MESSAGE_ID_LENGTH + 1)
     if len(text) > MESSAGE_ID_LENGTH:
         raise MailNotAccepted(
             f"Message-ID {text[:40]!r}... is longer than {MESSAGE_ID_LENGTH} characters: "

@@ -1,4 +1,9 @@
-"""Publish the task messages of stored mails, without ever failing or holding up the caller."""
+"""Enqueue the deliveries of stored mails: in the transaction, or with a plain task after it.
+
+A durable base (`deliver.durable`) inserts a row with the mail's, so nothing can come between.
+With a plain one the message goes to the broker after the commit, and neither fails the caller nor
+holds it up; what is lost there, the sweep publishes.
+"""
 
 import logging
 import time
@@ -35,14 +40,21 @@ class Pause:
         return broker == cls.broker and time.monotonic() < cls.until
 
 
-def publish_on_commit(deliver: Any, mails: Iterable[QueuedMail], using: str) -> None:
-    """Publish a task message for each mail once the open transaction commits.
+def is_durable(deliver: Any) -> bool:
+    """Tell whether the project's base task enqueues in the caller's transaction."""
+    return bool(getattr(deliver, "durable", False))
 
-    Rollback: nothing is published. Broker away, or a crash in between: the rows wait for
-    `queued_mail.enqueue_forgotten`.
+
+def enqueue(deliver: Any, mails: Iterable[QueuedMail], using: str) -> None:
+    """Enqueue a delivery for each mail, within the open transaction or once it commits.
+
+    Rollback: nothing is enqueued. With a plain base task, the broker away or a crash after the
+    commit: the rows wait for `queued_mail.enqueue_forgotten`.
     """
     ids = [(str(mail.pk), mail.publication) for mail in mails]
-    if ids:
+    if ids and is_durable(deliver):
+        deliver.enqueue_many([(each, {}) for each in ids], queue=configuration.queue())
+    elif ids:
         transaction.on_commit(partial(publish, deliver, ids), using=using)
 
 

@@ -1,6 +1,8 @@
 """The tasks: deliver one mail, publish forgotten ones again, delete the rows of old ones."""
 
 import logging
+from contextlib import nullcontext
+from typing import Any
 
 from celery import shared_task
 from django.db import router, transaction
@@ -9,8 +11,9 @@ from django.utils import timezone
 
 from . import configuration
 from .delivery import deliver_once
+from .leases import MOST_DEATHS
 from .models import QueuedMail
-from .publication import publish_on_commit
+from .publication import enqueue, is_durable
 
 logger = logging.getLogger(__name__)
 
@@ -18,16 +21,37 @@ logger = logging.getLogger(__name__)
 DELETED_AT_ONCE = 1000
 
 
-@shared_task(name="queued_mail.deliver", queue=configuration.queue(), ignore_result=True)
-def deliver(mail_id: str, publication: int) -> None:
+@shared_task(
+    name="queued_mail.deliver",
+    queue=configuration.queue(),
+    ignore_result=True,
+    bind=True,
+    # No transaction around the body: it speaks with a mail server.
+    atomic=False,
+    # Seconds. Past any mail server's timeouts, and within QUEUED_MAIL_LEASE_SECONDS.
+    soft_time_limit=300,
+    time_limit=330,
+    # The mail's row says when to give up, after both a time and a number of crashes, and is what
+    # a person looks at: the base task's own ends would leave it waiting for nothing.
+    max_retries=None,
+    max_crashes=MOST_DEATHS + 1,
+)
+def deliver(self: Any, mail_id: str, publication: int) -> None:
     """Deliver one mail; safe to run again. Raises what `delivery.deliver_once()` does."""
-    deliver_once(mail_id, publication)
+    deliver_once(
+        mail_id,
+        publication,
+        # A durable task is run by nobody else while it runs here.
+        run_id=str(self.request.id or "") if is_durable(self) else "",
+        completing=getattr(self, "completing", nullcontext),
+    )
 
 
 @shared_task(name="queued_mail.enqueue_forgotten", queue=configuration.queue(), ignore_result=True)
 def enqueue_forgotten() -> None:
     """Publish again the mails whose task message was lost, QUEUED_MAIL_SWEEP_LIMIT at most.
 
+    For a plain base task: a durable one loses none, and this would only enqueue them twice.
     Crash: nothing changes, or the mails count as published and wait for a later sweep.
     Duplicate: rows taken by another sweep, or being delivered, are skipped.
     """
@@ -45,20 +69,23 @@ def enqueue_forgotten() -> None:
         )
         for mail in mails:
             mail.publication += 1
-        publish_on_commit(deliver, mails, using=database)
+        enqueue(deliver, mails, using=database)
     if mails:
         logger.warning("%d mails were forgotten and are published again.", len(mails))
 
 
-@shared_task(name="queued_mail.delete_sent", queue=configuration.queue(), ignore_result=True)
+@shared_task(
+    name="queued_mail.delete_sent",
+    queue=configuration.queue(),
+    ignore_result=True,
+    atomic=False,  # each statement commits by itself
+)
 def delete_sent() -> None:
-    """Delete the rows of mails sent more than QUEUED_MAIL_KEEP_DAYS ago; failed ones stay.
+    """Delete the rows of mails sent, or expired, more than QUEUED_MAIL_KEEP_DAYS ago.
 
-    Crash or duplicate: what is left is deleted by the next run.
+    Failed ones stay. Crash or duplicate: what is left is deleted by the next run.
     """
     database = router.db_for_write(QueuedMail)
-    old = QueuedMail.objects.using(database).filter(
-        sent_at__lt=timezone.now() - configuration.keep()
-    )
+    old = QueuedMail.objects.using(database).ended_before(timezone.now() - configuration.keep())
     while ids := list(old.values_list("pk", flat=True)[:DELETED_AT_ONCE]):
         QueuedMail.objects.using(database).filter(pk__in=ids).delete()

@@ -4,19 +4,22 @@ import smtplib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from email.message import Message
 from typing import Any
 
-from django.core import mail
 from django.core.mail import EmailMessage
 
-from . import configuration
+from .attributes import from_json
+from .connection import delivery_connection, reads_attributes
 from .errors import MailNotDelivered, MailRefused
-from .freezing import headers_of
+from .frozen import FrozenMessage
 from .models import QueuedMail
 
 # What is wrong with the mail itself, or with how a backend reads it: the same again tomorrow.
 ABOUT_THE_MAIL = (ValueError, TypeError, LookupError, AttributeError)
+# Answers of an API that say nothing about the mail: no or a wrong key, no money, too slow, too much.
+ABOUT_THE_ACCOUNT = frozenset({401, 402, 403, 407, 408, 425, 429})
+# What Anymail calls a recipient that a service refuses.
+REFUSED_STATUSES = frozenset({"invalid", "rejected", "failed"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,29 +52,57 @@ def offer(stored: QueuedMail) -> Answer:
                 connection.close()
 
 
-def delivery_connection() -> Any:
-    """Return a closed connection of the backend that delivers."""
-    if configuration.has_mailers():
-        return mail.mailers[configuration.delivery_backend()]
-    return mail.get_connection(configuration.delivery_backend(), fail_silently=False)
-
-
 def answer_of(connection: Any, stored: QueuedMail) -> Answer:
     """Send over an open connection."""
+    message = message_of(stored, connection)
     try:
-        accepted = connection.send_messages([FrozenMessage(stored)])
+        accepted = connection.send_messages([message])
     except smtplib.SMTPRecipientsRefused as error:
         return Answer(is_accepted=False, refusals=error.recipients)
-    except smtplib.SMTPResponseException as error:
-        kind = MailRefused if error.smtp_code >= 500 else MailNotDelivered
-        raise kind(words(error)) from error
-    except ABOUT_THE_MAIL as error:
-        raise MailRefused(words(error)) from error
     except Exception as error:
-        raise MailNotDelivered(words(error)) from error
+        kind = MailRefused if is_refusal(error) else MailNotDelivered
+        raise kind(words(error)) from error
     if accepted == 0:
         raise MailNotDelivered("The delivery backend took nothing and gave no reason.")
-    return Answer(is_accepted=True, refusals=getattr(connection, "refusals", {}))
+    refusals = {**getattr(connection, "refusals", {}), **refusals_of_api(message)}
+    return Answer(is_accepted=True, refusals=refusals)
+
+
+def message_of(stored: QueuedMail, connection: Any) -> EmailMessage:
+    """Return what the backend is to send, in the form in which it was kept."""
+    if stored.form == "attributes":
+        return from_json(bytes(stored.content))
+    if reads_attributes(connection):
+        raise MailNotDelivered(
+            f"It was kept as bytes, and {type(connection).__module__} reads attributes: deliver by "
+            "the backend of before until the mails of before are sent."
+        )
+    return FrozenMessage(stored)
+
+
+def is_refusal(error: Exception) -> bool:
+    """Tell whether the mail was refused for good."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        return error.smtp_code >= 500
+    status = getattr(error, "status_code", None)  # of an API
+    if isinstance(status, int):
+        return 400 <= status < 500 and status not in ABOUT_THE_ACCOUNT
+    # Anymail's answer where a service refuses all recipients.
+    message = getattr(error, "email_message", None)
+    recipients = getattr(message, "recipients", list)()
+    return isinstance(error, ABOUT_THE_MAIL) or (
+        bool(recipients) and len(refusals_of_api(message)) >= len(recipients)
+    )
+
+
+def refusals_of_api(message: Any) -> dict[str, tuple[int, bytes]]:
+    """Return whom a service behind Anymail refused, as a mail server would say it."""
+    recipients = getattr(getattr(message, "anymail_status", None), "recipients", {})
+    return {
+        who: (550, str(each.status).encode())
+        for who, each in recipients.items()
+        if each.status in REFUSED_STATUSES
+    }
 
 
 def words(error: BaseException) -> str:
@@ -84,28 +115,3 @@ def words(error: BaseException) -> str:
 def reply(code: int, text: bytes | str) -> str:
     """Return a server's answer as text."""
     return f"{code} {text.decode('utf-8', 'replace') if isinstance(text, bytes) else text}"
-
-
-class FrozenMessage(EmailMessage):
-    """A message whose bytes and envelope are given."""
-
-    def __init__(self, stored: QueuedMail) -> None:
-        """Make the message of a stored mail, for the recipients that are outstanding."""
-        super().__init__(stored.subject, "", stored.sender, stored.outstanding)
-        self.content = bytes(stored.content)
-
-    def message(self, **policy: Any) -> Any:
-        """Return the frozen content, whatever policy is asked for."""
-        frozen = headers_of(self.content, FrozenContent)
-        frozen.content = self.content
-        return frozen
-
-
-class FrozenContent(Message):
-    """The headers of a mail, parsed, and its bytes, untouched."""
-
-    content: bytes
-
-    def as_bytes(self, *args: Any, **kwargs: Any) -> bytes:
-        """Return the bytes as they were frozen, whatever line ends are asked for."""
-        return self.content

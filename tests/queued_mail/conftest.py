@@ -142,6 +142,11 @@ class SMTPServer:
     reply_to_quit: str = "221 Bye"
     delay_seconds: float = 0.0
     offers: int = 0
+    goes_on: bool = False
+
+    def go_on(self) -> None:
+        """Answer at once, also those who wait."""
+        self.goes_on = True
 
     async def handle_RCPT(
         self, server: Any, session: Any, envelope: Any, to: str, options: Any
@@ -153,8 +158,9 @@ class SMTPServer:
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         self.offers += 1
-        if self.delay_seconds:
-            await asyncio.sleep(self.delay_seconds)
+        until = time.monotonic() + self.delay_seconds
+        while time.monotonic() < until and not self.goes_on:
+            await asyncio.sleep(0.01)
         if self.replies_to_data:
             return self.replies_to_data.pop(0)
         self.mails.append((envelope.mail_from, envelope.rcpt_tos, envelope.original_content))

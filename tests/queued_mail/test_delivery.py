@@ -2,8 +2,11 @@
 
 import smtplib
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import django
 import pytest
@@ -13,12 +16,12 @@ from django.utils import timezone
 from mail_shop.models import Order
 from messages import make, plain
 
-from patterns.queued_mail.delivery import claimed, deliver_once
+from patterns.queued_mail.delivery import deliver_once
 from patterns.queued_mail.errors import MailNotDelivered, MailRefused, ReceiverFailed
 from patterns.queued_mail.models import QueuedMail
 from patterns.queued_mail.signals import mail_sent
 from patterns.queued_mail.smtp import EmailBackend, RefusalsKept
-from tests.queued_mail.conftest import SMTPServer, deliver_to, eventually
+from tests.queued_mail.conftest import DEADLINE_SECONDS, SMTPServer, deliver_to, eventually
 
 
 def stored(**options: Any) -> QueuedMail:
@@ -50,22 +53,113 @@ def test_a_mail_that_is_sent_is_not_sent_again_by_a_second_message(smtp: SMTPSer
     assert mail.attempts == 1
 
 
-def test_a_mail_being_delivered_is_left_alone_by_a_second_message(smtp: SMTPServer) -> None:
-    mail = stored()
-    smtp.delay_seconds = 1.0
+@contextmanager
+def delivering(mail: QueuedMail, smtp: SMTPServer) -> Iterator[list[BaseException]]:
+    """Let another thread deliver, and the server take its time until the block ends."""
+    raised: list[BaseException] = []
+    smtp.delay_seconds = DEADLINE_SECONDS
 
-    def first() -> None:
-        deliver_once(str(mail.pk), mail.publication)
+    def deliver_elsewhere() -> None:
+        try:
+            deliver_once(str(mail.pk), mail.publication)
+        except Exception as error:
+            raised.append(error)
         connection.close()
 
-    thread = threading.Thread(target=first)
+    thread = threading.Thread(target=deliver_elsewhere)
     thread.start()
     eventually(lambda: smtp.offers)
-    deliver_once(str(mail.pk), mail.publication)
-    assert smtp.mails == []  # it returned while the first was still at it
-    thread.join()
+    try:
+        yield raised
+    finally:
+        smtp.go_on()
+        thread.join()
+
+
+def test_a_mail_being_delivered_is_left_alone_by_a_second_message(smtp: SMTPServer) -> None:
+    mail = stored()
+    with delivering(mail, smtp):
+        with pytest.raises(MailNotDelivered, match="being delivered until") as caught:
+            deliver(mail)
+        assert caught.value.is_permanent is False  # it looks again: the other one may die
     assert len(smtp.mails) == 1
+    deliver(mail)
     assert smtp.offers == 1
+    assert mail.state == "sent"
+
+
+def test_no_transaction_is_open_while_the_mail_server_is_spoken_to(smtp: SMTPServer) -> None:
+    with delivering(stored(), smtp), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT state FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            " AND datname = current_database() AND backend_type = 'client backend'"
+        )
+        assert cursor.fetchall() == [("idle",)]
+
+
+def test_an_answer_that_comes_after_another_took_over_is_not_recorded(
+    smtp: SMTPServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    mail = stored()
+    others = uuid4()
+    with delivering(mail, smtp) as raised:
+        QueuedMail.objects.update(lease=others)
+    [error] = raised
+    assert isinstance(error, MailNotDelivered)
+    mail.refresh_from_db()
+    assert (mail.state, mail.lease, mail.error) == ("waiting", others, "")
+    assert "a copy may be out" in caplog.text
+
+
+def test_a_mail_whose_delivery_died_is_delivered_after_its_lease_and_the_attempt_counted(
+    smtp: SMTPServer,
+) -> None:
+    mail = stored()
+    died = {"lease": uuid4(), "leased_by": "task 1", "attempts": 1}
+    QueuedMail.objects.update(leased_until=timezone.now() + timedelta(minutes=1), **died)
+    for run_id in ("", "task 2"):
+        with pytest.raises(MailNotDelivered, match="being delivered"):
+            deliver_once(str(mail.pk), 1, run_id=run_id)
+    QueuedMail.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+    deliver(mail)
+    assert (mail.state, mail.attempts, mail.unanswered) == ("sent", 2, 1)
+    assert (mail.lease, mail.leased_until, mail.leased_by) == (None, None, "")
+
+
+def test_a_task_that_nobody_else_runs_need_not_wait_for_its_own_dead_attempt(
+    smtp: SMTPServer,
+) -> None:
+    mail = stored()
+    later = timezone.now() + timedelta(minutes=1)
+    QueuedMail.objects.update(lease=uuid4(), leased_until=later, leased_by="task 1", attempts=1)
+    deliver_once(str(mail.pk), 1, run_id="task 1")
+    mail.refresh_from_db()
+    assert (mail.state, mail.unanswered) == ("sent", 1)
+
+
+def test_the_lease_lasts_as_long_as_is_set(smtp: SMTPServer, settings: Any) -> None:
+    settings.QUEUED_MAIL_LEASE_SECONDS = 77
+    with delivering(stored(), smtp):
+        until = QueuedMail.objects.get().leased_until
+        assert until is not None
+        assert timedelta(seconds=60) < until - timezone.now() <= timedelta(seconds=77)
+
+
+def test_a_sent_mail_is_recorded_within_what_completes_its_task(smtp: SMTPServer) -> None:
+    mail = stored()
+
+    @contextmanager
+    def completing() -> Iterator[None]:
+        with transaction.atomic():
+            yield
+            assert QueuedMail.objects.get().state == "sent"
+            raise OSError("the task's own row cannot be deleted")
+
+    with pytest.raises(OSError, match="own row"):
+        deliver_once(str(mail.pk), 1, completing=completing)
+    mail.refresh_from_db()
+    assert mail.state == "waiting"
+    assert bytes(mail.content)
 
 
 @pytest.mark.parametrize("answer", ["451 later", "421 closing", "452 full"])
@@ -290,27 +384,16 @@ def test_other_backends_of_django_deliver_too(
 
 def test_a_mail_that_kills_its_workers_is_a_failed_one_after_five_of_them(smtp: SMTPServer) -> None:
     mail = stored()
-    QueuedMail.objects.update(attempts=4)  # each began, and none had an answer
+    died = {"lease": uuid4(), "leased_until": timezone.now() - timedelta(seconds=1)}
+    QueuedMail.objects.update(unanswered=3, **died)
     smtp.replies_to_data = ["451 later"]
     with pytest.raises(MailNotDelivered):
         deliver(mail)
-    QueuedMail.objects.update(error="")
+    QueuedMail.objects.update(**died)
     with pytest.raises(MailRefused, match="died 5 times"):
         deliver(mail)
     assert mail.state == "failed"
     assert smtp.offers == 1
-
-
-def test_a_frozen_delivery_gives_its_row_back_in_the_end(settings: Any) -> None:
-    settings.QUEUED_MAIL_LOCK_SECONDS = 77
-    mail = stored()
-    with claimed(str(mail.pk)) as row, connection.cursor() as cursor:
-        assert row is not None
-        cursor.execute("SHOW idle_in_transaction_session_timeout")
-        assert cursor.fetchone() == ("77s",)
-    with connection.cursor() as cursor:
-        cursor.execute("SHOW idle_in_transaction_session_timeout")
-        assert cursor.fetchone() == ("0",)
 
 
 def test_an_empty_body_arrives(smtp: SMTPServer) -> None:

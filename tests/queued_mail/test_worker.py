@@ -21,7 +21,6 @@ from mail_shop.models import Order
 from messages import plain
 
 from patterns.queued_mail import publication
-from patterns.queued_mail.delivery import claimed
 from patterns.queued_mail.models import QueuedMail
 from patterns.queued_mail.tasks import delete_sent, deliver, enqueue_forgotten
 from tests.queued_mail.conftest import (
@@ -130,14 +129,15 @@ def test_a_worker_killed_before_the_mail_server_answers_sends_it_in_the_end(
     start_worker: StartWorker, smtp: SMTPServer
 ) -> None:
     smtp.delay_seconds = 30.0
-    worker = start_worker(smtp.port)
+    worker = start_worker(smtp.port, QUEUED_MAIL_TEST_LEASE_SECONDS="1")
     plain().send()
     eventually(lambda: smtp.offers == 1)
     worker.kill()
     assert QueuedMail.objects.get().attempts == 1  # it counts, whatever became of the worker
     smtp.delay_seconds = 0.0
-    start_worker(smtp.port)
+    start_worker(smtp.port, QUEUED_MAIL_TEST_LEASE_SECONDS="1")
     eventually(lambda: all_sent(1))
+    assert QueuedMail.objects.get().unanswered == 1  # perhaps a second copy: it is counted
 
 
 def test_a_worker_killed_between_acceptance_and_commit_sends_a_second_copy_with_the_same_id(
@@ -145,13 +145,14 @@ def test_a_worker_killed_between_acceptance_and_commit_sends_a_second_copy_with_
 ) -> None:
     """The one window that plain SMTP leaves: documented, not cured."""
     plain(headers={"Message-ID": "<halts@example.com>"}).send()
-    worker = start_worker(smtp.port)
+    worker = start_worker(smtp.port, QUEUED_MAIL_TEST_LEASE_SECONDS="1")
     eventually((tmp_path / "flag").exists)  # the receiver of `mail_sent` halts before the commit
     assert len(smtp.mails) == 1
     worker.kill()
     assert QueuedMail.objects.get().state == "waiting"
-    start_worker(smtp.port)
+    start_worker(smtp.port, QUEUED_MAIL_TEST_LEASE_SECONDS="1")
     eventually(lambda: all_sent(1))
+    assert QueuedMail.objects.get().unanswered == 1
     first, second = smtp.mails
     assert first == second
     assert b"Message-ID: <halts@example.com>" in second[2]
@@ -177,29 +178,49 @@ def test_the_sweep_leaves_alone_what_is_not_forgotten(broker: Server, settings: 
     settings.QUEUED_MAIL_FORGOTTEN_AFTER_MINUTES = 5
     settings.QUEUED_MAIL_RETRY_FORGOTTEN_AFTER_MINUTES = 60
     for n, changes in enumerate(
-        [{}, {"error": "451 later"}, {"sent_at": timezone.now()}, {"failed_at": timezone.now()}]
+        [
+            {},
+            {"error": "451 later"},
+            {"sent_at": timezone.now()},
+            {"failed_at": timezone.now()},
+            {"expired_at": timezone.now()},
+        ]
     ):
         send_mail(f"mail {n}", "x", None, ["a@example.com"])
         QueuedMail.objects.filter(subject=f"mail {n}").update(**changes)
     enqueue_forgotten()
-    assert depth(broker) == 4
+    assert depth(broker) == 5
     forget()
     enqueue_forgotten()
-    assert depth(broker) == 5  # the one without an answer
+    assert depth(broker) == 6  # the one without an answer
     QueuedMail.objects.update(touched_at=timezone.now() - timedelta(minutes=61))
     enqueue_forgotten()
-    assert depth(broker) == 7  # and the one whose retries ended
+    assert depth(broker) == 8  # and the one whose retries ended
     enqueue_forgotten()
-    assert depth(broker) == 7
+    assert depth(broker) == 8
 
 
-def test_a_sweep_does_not_wait_for_a_mail_that_is_being_delivered(broker: Server) -> None:
+def test_the_sweep_leaves_alone_what_is_being_delivered_while_its_lease_lasts(
+    broker: Server,
+) -> None:
+    plain().send()
+    forget()
+    QueuedMail.objects.update(leased_until=timezone.now() + timedelta(seconds=60))
+    enqueue_forgotten()
+    assert depth(broker) == 1
+    QueuedMail.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+    enqueue_forgotten()
+    assert depth(broker) == 2
+
+
+def test_two_sweeps_at_once_do_not_wait_for_each_other(broker: Server) -> None:
     plain().send()
     forget()
     is_held, is_swept = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with claimed(str(QueuedMail.objects.get().pk)):
+        with transaction.atomic():
+            list(QueuedMail.objects.select_for_update())
             is_held.set()
             is_swept.wait(DEADLINE_SECONDS)
         connection.close()
@@ -285,6 +306,8 @@ def test_rows_of_mails_sent_long_ago_are_deleted_and_no_others(settings: Any) ->
     for name, changes in {
         "sent long ago": {"sent_at": long_ago},
         "sent lately": {"sent_at": lately},
+        "expired long ago": {"expired_at": long_ago},
+        "expired lately": {"expired_at": lately},
         "failed long ago": {"failed_at": long_ago},
         "waiting": {"enqueued_at": long_ago},
     }.items():
@@ -292,4 +315,4 @@ def test_rows_of_mails_sent_long_ago_are_deleted_and_no_others(settings: Any) ->
         QueuedMail.objects.filter(subject=name).update(**changes)
     delete_sent()
     left = set(QueuedMail.objects.values_list("subject", flat=True))
-    assert left == {"sent lately", "failed long ago", "waiting"}
+    assert left == {"sent lately", "expired lately", "failed long ago", "waiting"}

@@ -47,6 +47,7 @@ DATABASES = {
 DEFAULT_FROM_EMAIL = "The Shop <shop@example.com>"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
+QUEUED_MAIL_LEASE_SECONDS = float(os.environ.get("QUEUED_MAIL_TEST_LEASE_SECONDS", "360"))
 SMTP_HOST = "127.0.0.1"
 SMTP_PORT = int(os.environ.get("QUEUED_MAIL_TEST_SMTP_PORT", "1"))
 SMTP_TIMEOUT = float(os.environ.get("QUEUED_MAIL_TEST_SMTP_TIMEOUT", "10"))

@@ -1,0 +1,1 @@
+{{ pattern("queued_mail/migrations/0002_leases_and_expiry.py") }}

@@ -1,0 +1,45 @@
+"""The examples of docs/idempotency.md run as they stand there."""
+
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from patterns.idempotency.models import Effect
+from tests.idempotency.story import DOCS
+
+USE, RESOLVE, _ = re.findall(
+    r"```python\n(.*?)```", (DOCS / "idempotency.md").read_text(encoding="utf-8"), re.DOTALL
+)
+
+
+class Provider:
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, bool]] = []
+
+    def refund(self, charge_id: str, *, idempotency_key: str) -> str:
+        self.asked.append((charge_id, idempotency_key, connection.in_atomic_block))
+        return "re_1"
+
+
+def test_the_example_refunds_once_however_often_it_runs() -> None:
+    provider, saved = Provider(), []
+    payment = SimpleNamespace(
+        pk=7, charge_id="ch_1", save=lambda: saved.append(connection.in_atomic_block)
+    )
+    names: dict[str, Any] = {"provider": provider}
+    exec(USE, names)
+    names["refund"](payment)
+    names["refund"](payment)
+    assert provider.asked == [("ch_1", "refund-7", False)]
+    assert saved == [True, True]
+    assert payment.refund_id == "re_1"
+
+
+def test_the_decisions_of_a_person_are_called_as_the_page_says() -> None:
+    Effect.objects.create(key="order-1", first_tried_at="2026-01-01T00:00Z")
+    with pytest.raises(Exception, match="waits for a decision"):
+        exec(RESOLVE)  # settled, it cannot be forgotten as well
+    assert Effect.objects.get().result == '{"id": "ch_1"}'

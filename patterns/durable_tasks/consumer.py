@@ -1,0 +1,131 @@
+"""What a worker's main process does with a message before there is a task: it dies of none.
+
+Celery drops what it cannot decode, and some messages end the worker, which gets them again. Here
+each becomes a failed row. Plugged in by Celery's setting `worker_consumer`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from celery import signals
+from celery.utils.log import get_logger
+from celery.worker.consumer import Consumer
+
+from . import malformed, unknown
+from .envelope import broken_connection_errors
+
+logger = get_logger(__name__)
+
+# While the database is away: a message waits unacknowledged, and its write is tried again so often.
+PAUSE_SECONDS = 10
+Write = Callable[[], object]
+
+
+class DurableConsumer(Consumer):  # type: ignore[misc]  # it comes without types
+    """A consumer that keeps every message which does not become a task.
+
+    Crash before the row is written, or before the message is acknowledged: the broker hands it out
+    again. With the database away a message stays unacknowledged; once as many wait as the worker
+    prefetches, it takes no more, since it could neither run a durable task nor keep a bad message.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """As Celery's."""
+        self._waiting: list[tuple[Any, Write]] = []
+        super().__init__(*args, **kwargs)
+
+    def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], None]:
+        """Return what takes a message: Celery's own, behind a check, and nothing escapes it."""
+        handle = super().create_task_handler(*args, **kwargs)
+        broken = (*broken_connection_errors(self), *self.channel_errors)
+
+        def on_task_received(message: Any) -> None:
+            try:
+                if fault := malformed.fault_of(message):
+                    self.keep_malformed(message, fault)
+                else:
+                    handle(message)
+            except broken:
+                raise
+            except Exception as error:
+                self.keep_malformed(message, error)
+
+        return on_task_received
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        """Keep a message whose body cannot be decompressed or decoded."""
+        self.keep_malformed(message, exc)
+
+    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
+        """Keep a message that says that it is a task, and breaks the protocol."""
+        self.keep_malformed(message, exc)
+
+    def on_unknown_message(self, body: Any, message: Any) -> None:
+        """Keep a message that names no task."""
+        self.keep_malformed(message, "it names no task: not published by Celery?")
+
+    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
+        """Leave a durable task to a worker that knows it; keep a plain one as failed."""
+        headers = message.headers
+        if "task" not in headers:  # the protocol of Celery 3
+            self.keep_malformed(message, f"its task {exc} is not known to this worker")
+        elif unknown.PUBLICATION in headers:
+            self._put_back(message, headers["id"], headers[unknown.PUBLICATION], headers["task"])
+        else:
+            self._settle(message, lambda: unknown.keep_plain(self, message, exc))
+
+    def on_close(self) -> None:
+        """As Celery's; what waits belongs to the lost connection, and comes again."""
+        self._waiting.clear()
+        super().on_close()
+
+    def keep_malformed(self, message: Any, error: Exception | str) -> None:
+        """Write the message into the failed set, then acknowledge it."""
+
+        def write() -> None:
+            row_id = malformed.keep(message, error)
+            logger.error(
+                "A message of queue %r cannot be a task, and is failed task %s: %s",
+                malformed.queue_of(message),
+                row_id,
+                error,
+            )
+            exc = error if isinstance(error, Exception) else None
+            signals.task_rejected.send(sender=self, message=message, exc=exc)
+
+        self._settle(message, write)
+
+    def _put_back(self, message: Any, task_id: str, publication: str, name: str) -> None:
+        try:
+            unknown.put_back(task_id, publication, name)
+        except Exception as error:  # the publication's lease ends, and it is published again
+            logger.warning("Task %s[%s] is unknown, and not put back: %s", name, task_id, error)
+        self._acknowledge(message)
+
+    def _settle(self, message: Any, write: Write) -> None:
+        """Write, then acknowledge; after those that wait already, if the database is away."""
+        self._waiting.append((message, write))
+        if len(self._waiting) == 1:
+            self._settle_waiting()
+
+    def _settle_waiting(self) -> None:
+        while self._waiting:
+            message, write = self._waiting[0]
+            try:
+                write()
+            except Exception as error:
+                logger.critical(
+                    "%d messages that cannot be tasks stay unacknowledged, and are tried again in"
+                    " %d s, since the database does not take them: %s",
+                    len(self._waiting),
+                    PAUSE_SECONDS,
+                    error,
+                )
+                self.timer.call_after(PAUSE_SECONDS, self._settle_waiting)
+                return
+            del self._waiting[0]
+            self._acknowledge(message)
+
+    def _acknowledge(self, message: Any) -> None:
+        if not message.acknowledged:
+            message.ack_log_error(logger, self.connection_errors)

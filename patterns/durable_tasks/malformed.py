@@ -1,0 +1,140 @@
+"""A message that cannot become a task is a failed row, with its bytes, and why."""
+
+import traceback
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from kombu.utils.json import dumps
+
+from . import fresh
+from .enqueue import new_id
+from .envelope import UNREADABLE
+
+# Enough to see what it was; a hostile name or error must not fill a page.
+NAME_CHARACTERS = 255
+ERROR_CHARACTERS = 10_000
+
+_KEEP = """
+INSERT INTO durable_tasks_task (id, name, queue, state, reason, error, traceback, message,
+    arguments, shown, options, failed_at, first_failed_at)
+VALUES (%s, %s, %s, 4, %s, %s, %s, %s, %s, %s, %s, now(), now())
+ON CONFLICT (id) DO NOTHING
+"""
+
+
+def fault_of(message: Any) -> str:
+    """Return what is wrong with a message; "" where nothing is, or where Celery finds it itself.
+
+    Checked before Celery takes it, for some of it would raise later, in the worker's event loop.
+    Raises what decoding the body raises.
+    """
+    headers = message.headers
+    if not isinstance(headers, dict):
+        return "its headers are no object"
+    if UNREADABLE in headers:
+        return str(headers[UNREADABLE])
+    if "task" not in headers:  # the protocol of Celery 3, or no task at all
+        return ""
+    for key in ("task", "id"):
+        if not isinstance(headers.get(key), str) or not headers[key]:
+            return f"its header {key} is {headers.get(key)!r:.100}, no text"
+    return _limits_fault(headers.get("timelimit")) or _body_fault(message.payload)
+
+
+def keep(
+    message: Any,
+    error: BaseException | str,
+    *,
+    reason: str = "malformed",
+    task_id: UUID | None = None,
+    arguments: str = "",
+) -> UUID:
+    """Write a message into the failed set, in a transaction of its own; return the row's id.
+
+    Raises what the database raises. Crash before the message is acknowledged: it comes again, and
+    is kept again.
+    """
+    row_id = new_id() if task_id is None else task_id
+    headers = message.headers if isinstance(message.headers, dict) else {}
+    stack = "" if isinstance(error, str) else "".join(traceback.format_exception(error))
+    parameters = [
+        row_id,
+        clean(_name(headers), NAME_CHARACTERS),
+        clean(queue_of(message), NAME_CHARACTERS),
+        reason,
+        clean(error if isinstance(error, str) else f"{type(error).__name__}: {error}"),
+        clean(stack),
+        body_of(message),
+        arguments,
+        clean(_shown(headers)) if arguments else "",
+        _described(message, headers),
+    ]
+    fresh.execute(_KEEP, parameters)
+    return row_id
+
+
+def queue_of(message: Any) -> str:
+    """Return the queue that a message came from, as far as it says; "" where it does not."""
+    address = message.delivery_info
+    return str(address.get("routing_key") or "") if isinstance(address, Mapping) else ""
+
+
+def body_of(message: Any) -> bytes:
+    """Return the body as it came; of an unreadable envelope, all that came."""
+    body = message.body
+    if isinstance(body, bytes | bytearray | memoryview):
+        return bytes(body)
+    return b"" if body is None else str(body).encode("utf-8", "backslashreplace")
+
+
+def clean(text: str, characters: int = ERROR_CHARACTERS) -> str:
+    """Return text that PostgreSQL takes: no NUL, no lone surrogates, not too long."""
+    readable = text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+    return readable if len(readable) <= characters else readable[: characters - 1] + "…"
+
+
+def _limits_fault(limits: Any) -> str:
+    if limits is None:
+        return ""
+    if isinstance(limits, list | tuple) and len(limits) == 2 and all(map(_is_limit, limits)):
+        return ""
+    return f"its time limits are {limits!r:.100}"
+
+
+def _is_limit(limit: Any) -> bool:
+    return limit is None or (isinstance(limit, int | float) and not isinstance(limit, bool))
+
+
+def _body_fault(payload: Any) -> str:
+    if isinstance(payload, dict) and "args" in payload:  # Celery's hybrid of both protocols
+        return ""
+    if not isinstance(payload, list | tuple) or len(payload) != 3:
+        return "its body is no [args, kwargs, embed]"
+    args, kwargs, embed = payload
+    if not isinstance(args, list | tuple) or not isinstance(kwargs, dict):
+        return "its args are no array, or its kwargs no object"
+    return "" if embed is None or isinstance(embed, dict) else "what its body embeds is no object"
+
+
+def _name(headers: Mapping[str, Any]) -> str:
+    name = headers.get("task", "")
+    return name if isinstance(name, str) else ""
+
+
+def _shown(headers: Mapping[str, Any]) -> str:
+    return str(dumps([str(headers.get(key) or "") for key in ("argsrepr", "kwargsrepr")]))
+
+
+def _described(message: Any, headers: Mapping[str, Any]) -> str:
+    """Return what else came with the body, as the row's options: under one key of its own."""
+    described = {
+        "headers": headers,
+        "content_type": message.content_type,
+        "content_encoding": message.content_encoding,
+        "properties": message.properties,
+    }
+    try:
+        return str(dumps({"message": described}))
+    except (TypeError, ValueError, RecursionError):
+        return str(dumps({"message": {"headers": clean(repr(headers))}}))

@@ -1,0 +1,17 @@
+"""The pattern's own task, for beat."""
+
+from celery import shared_task
+
+from . import cleanup, configuration
+
+
+# Not atomic: each thousand rows commit on their own, and a second run does no harm.
+@shared_task(
+    name="durable_tasks.delete_old_firings",
+    queue=configuration.cleanup_queue(),
+    ignore_result=True,
+    atomic=False,
+)
+def delete_old_firings() -> None:
+    """Delete old firings of beat, a day's worth at a time if it runs daily. Safe to run again."""
+    cleanup.delete_old_firings()

@@ -1,0 +1,116 @@
+"""A task whose name this worker does not know: left to one that does, for a stated time.
+
+A rolling deploy has workers of both versions on one queue. Celery drops what the old ones do not
+know; here the row waits for a worker that has the code, DURABLE_TASKS_UNKNOWN_TASK_SECONDS at most.
+"""
+
+import logging
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from celery import signals
+from celery.app.task import Context
+from celery.exceptions import NotRegistered
+from kombu.utils.json import dumps
+
+from . import configuration, fresh
+from .malformed import clean, keep
+
+logger = logging.getLogger(__name__)
+
+# The header of a durable task's message: the token without which it starts nothing.
+PUBLICATION = "durable_publication"
+# Often enough that a new worker gets it soon, seldom enough that old ones do little else.
+PAUSE_SECONDS = 10
+
+_PUT_BACK = """
+UPDATE durable_tasks_task SET
+    publication = NULL, leased_until = NULL,
+    unknown_since = coalesce(unknown_since, now()),
+    state = CASE WHEN {is_over} THEN 4 ELSE 0 END,
+    due_at = CASE WHEN {is_over} THEN due_at ELSE now() + make_interval(secs => %(pause)s) END,
+    unique_key = CASE WHEN {is_over} THEN NULL ELSE unique_key END,
+    reason = CASE WHEN {is_over} THEN 'unknown' ELSE reason END,
+    error = CASE WHEN {is_over} THEN %(error)s ELSE error END,
+    failed_at = CASE WHEN {is_over} THEN now() ELSE failed_at END,
+    first_failed_at = CASE WHEN {is_over} THEN coalesce(first_failed_at, now())
+        ELSE first_failed_at END
+WHERE id = %(id)s AND publication = %(publication)s AND state = 2
+RETURNING state
+""".replace("{is_over}", "now() - unknown_since > make_interval(secs => %(limit)s)")
+
+
+def put_back(task_id: str, publication: str, name: str) -> bool:
+    """Put a durable task's row back, to be published again; fail it once its time is over.
+
+    Return False where the message was not the current one: somebody else has the task. Raises what
+    the database raises; the publication's lease then brings the task back. Duplicate: False.
+    """
+    parameters = {
+        "id": UUID(task_id),
+        "publication": UUID(publication),
+        "pause": PAUSE_SECONDS,
+        "limit": configuration.unknown_task_seconds(),
+        "error": clean(_error(name)),
+    }
+    rows = fresh.execute(_PUT_BACK, parameters)
+    if rows and rows[0][0] == 0:
+        logger.warning(
+            "Task %s[%s] is not known to this worker; tried again in %d s.",
+            name,
+            task_id,
+            PAUSE_SECONDS,
+        )
+    elif rows:
+        logger.error("Task %s[%s] has failed. %s", name, task_id, _error(name))
+    return bool(rows)
+
+
+def keep_plain(consumer: Any, message: Any, exc: Exception) -> None:
+    """Write a plain task's message into the failed set, arguments and all: no row of it could wait.
+
+    Tells whoever waits for its result, as Celery does. Raises what the database raises.
+    """
+    name, task_id = message.headers["task"], message.headers["id"]
+    error = (
+        f"No task {name} is registered in the worker that took this message, and a plain task"
+        " cannot wait for another one. Deploy the code to all workers of its queue, then replay it."
+    )
+    row_id = keep(
+        message, error, reason="unknown", task_id=_uuid(task_id), arguments=_arguments(message)
+    )
+    logger.error("Task %s[%s] is not known here, and is failed task %s.", name, task_id, row_id)
+    with suppress(Exception):  # nobody's waiting may keep the message from being acknowledged
+        _tell(consumer, message, exc)
+
+
+def _tell(consumer: Any, message: Any, exc: Exception) -> None:
+    name, task_id = message.headers["task"], message.headers["id"]
+    signals.task_unknown.send(sender=consumer, message=message, exc=exc, name=name, id=task_id)
+    if consumer.event_dispatcher:
+        exception = repr(NotRegistered(name))
+        consumer.event_dispatcher.send("task-failed", uuid=task_id, exception=exception)
+    root_id = message.headers.get("root_id")
+    request = Context(task=name, id=task_id, root_id=root_id, **message.properties)
+    consumer.app.backend.mark_as_failure(task_id, NotRegistered(name), request=request)
+
+
+def _error(name: str) -> str:
+    return (
+        f"Its workers have not known the task {name} for {configuration.unknown_task_seconds():g}"
+        " s. Deploy the code that has it to a worker of this queue, then replay it; or discard it."
+    )
+
+
+def _uuid(task_id: str) -> UUID | None:
+    try:
+        return UUID(task_id)
+    except ValueError:
+        return None
+
+
+def _arguments(message: Any) -> str:
+    """Return the arguments as a row keeps them; "" for the protocol of Celery 3."""
+    payload = message.payload
+    return str(dumps([payload[0], payload[1]])) if isinstance(payload, list | tuple) else ""

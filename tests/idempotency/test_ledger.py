@@ -207,6 +207,17 @@ def test_a_run_that_outlasts_its_lease_is_taken_over_and_cannot_record() -> None
     assert Effect.objects.get().result == '"of the other"'
 
 
+def test_a_late_run_cannot_record_while_the_one_that_took_over_still_asks() -> None:
+    frozen = taking.take(KEY, keeps_key_hours=24, lease_seconds=60, holder="")
+    end_lease()
+    with effect() as other:
+        with pytest.raises(LeaseLost), transaction.atomic():
+            frozen.record("late")
+        with transaction.atomic():
+            other.record("of the other")
+    assert Effect.objects.get().result == '"of the other"'
+
+
 def test_a_run_that_lost_its_lease_does_not_end_the_lease_of_the_other() -> None:
     with ending_in(ZeroDivisionError), effect():
         end_lease()

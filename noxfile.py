@@ -33,6 +33,13 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session
+def crash(session: nox.Session) -> None:
+    """Kill what runs a shop and count what became of its promises (`-- --short` as in CI)."""
+    install_lock(session)
+    run(session, "python", "-m", "crash_lab", *session.posargs)
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Run the kit's tests, then a generated shop's own, on real servers."""
     run_suites(session)
@@ -50,7 +57,7 @@ def newest(session: nox.Session) -> None:
     install_lock(session, "--compile-bytecode")
     # django-celery-beat's bound (Django<6.1) holds the shop back, not the patterns.
     session.install("django>=6.1,<6.2", "--no-deps")
-    patterns = ("flower_auth", "queued_mail", "queues", "retrying_task")
+    patterns = ("flower_auth", "idempotency", "queued_mail", "queues", "retrying_task")
     run(session, "pytest", *PARALLEL, *(f"tests/{name}" for name in patterns))
 
 
@@ -69,7 +76,14 @@ def lint(session: nox.Session) -> None:
 def typing(session: nox.Session) -> None:
     """Check the types of the kit's own code, and of a generated shop with its patterns."""
     install_lock(session)
-    kit = ("noxfile.py", "all_clear_template.py", "all_clear_answers.py", "demo", "release")
+    kit = (
+        "noxfile.py",
+        "all_clear_template.py",
+        "all_clear_answers.py",
+        "demo",
+        "crash_lab",
+        "release",
+    )
     session.run("mypy", *kit)
     run_in_shop(session, "mypy", ".")
 

@@ -1,0 +1,94 @@
+"""What became of it all: the books are closed and their counts written into the account."""
+
+from collections import Counter
+
+from crash_lab.account import Account
+from crash_lab.books import FAILED, Order, orders, users, wait_until_quiet
+from crash_lab.customers import Load
+from crash_lab.lab import Lab
+
+
+def close_books(lab: Lab, account: Account, load: Load, *, mailer_crashes: int = 0) -> None:
+    """Wait for the end, and write into `account` what became of a load's purchases and signups.
+
+    `mailer_crashes` is how often the mail worker lost its life or its database: each may have
+    fallen between the mail server's acceptance and our commit, and sent one mail twice.
+    """
+    account.expect(wait_until_quiet(lab), "tasks were still unfinished after the time to settle")
+    bought, people = orders(lab, load), users(lab, load)
+    welcomed = lab.mails.arrived_for()
+    confirmed = Counter(_recipients(lab, load))
+    welcomes = [welcomed[email] - confirmed[email] for email in people]
+    account.committed += len(bought) + len(people)
+    account.done |= {
+        "charged": sum(order.is_charged and order.charges == 1 for order in bought),
+        "packed": sum(order.is_packed for order in bought),
+        "mailed": sum(order.mails > 0 for order in bought),
+        "welcomed": sum(count > 0 for count in welcomes),
+    }
+    _count_lost(account, load, bought, people, welcomes)
+    account.doubled += sum(max(0, order.charges - 1) for order in bought)
+    account.doubled += _written_twice(lab, bought)
+    account.mailed_twice += sum(max(0, order.mails - 1) for order in bought)
+    account.mailed_twice += sum(max(0, count - 1) for count in welcomes)
+    account.expect(
+        account.mailed_twice <= mailer_crashes,
+        f"{account.mailed_twice} mails came twice, and {mailer_crashes} crashes could explain it",
+    )
+    account.longest_request_seconds = max(account.longest_request_seconds, load.longest_seconds)
+    expect_none_failed(lab, account)
+
+
+def expect_none_failed(lab: Lab, account: Account) -> None:
+    """Write down every failed task as a breach."""
+    for name, reason, error in lab.sql(FAILED):
+        account.expect(False, f"{name} failed ({reason}): {error}")
+
+
+def _recipients(lab: Lab, load: Load) -> list[str]:
+    """Return to whom each arrived confirmation went, once a mail that arrived."""
+    arrived = lab.mails.arrived()
+    rows = lab.sql(
+        "SELECT u.email, o.confirmation_message_id FROM purchases_order o "
+        "JOIN accounts_user u ON u.id = o.customer_id WHERE u.email LIKE %s",
+        f"{load.tag}-%",
+    )
+    return [email for email, message_id in rows for _ in range(arrived[message_id])]
+
+
+def _count_lost(
+    account: Account, load: Load, bought: list[Order], people: list[str], welcomes: list[int]
+) -> None:
+    missing = {
+        "answered and not in the database": len(load.bought - {order.id for order in bought})
+        + len(load.signed_up - set(people)),
+        "not charged": sum(order.charges == 0 or not order.is_charged for order in bought),
+        "not packed": sum(not order.is_packed for order in bought),
+        "not mailed": sum(order.mails == 0 for order in bought),
+        "not welcomed": sum(count < 1 for count in welcomes),
+    }
+    for what, count in missing.items():
+        account.lost += count
+        account.expect(count == 0, f"{count} {what}")
+
+
+def _written_twice(lab: Lab, bought: list[Order]) -> int:
+    query = "SELECT count(*) FROM lab_event WHERE what IN ('charged', 'packed') AND token = ANY(%s)"
+    written: int = lab.sql(query, [order.id for order in bought])[0][0]
+    steps = sum(order.is_charged + order.is_packed for order in bought)
+    return max(0, written - steps)
+
+
+def count_effects(lab: Lab, account: Account, name: str, tokens: list[str]) -> None:
+    """Write into `account` how often each token of the lab's own tasks took effect."""
+    rows = lab.sql("SELECT token, what FROM lab_event WHERE token = ANY(%s)", tokens)
+    committed = {token for token, what in rows if what == "committed"}
+    effects = Counter(token for token, what in rows if what == "effect")
+    account.committed += len(committed)
+    account.done[name] = account.done.get(name, 0) + len(effects)
+    lost, doubled = committed - set(effects), [t for t, count in effects.items() if count > 1]
+    account.lost += len(lost)
+    account.doubled += len(doubled)
+    account.expect(not lost, f"{name}: {len(lost)} committed and without effect")
+    account.expect(not doubled, f"{name}: {len(doubled)} with more than one effect")
+    account.expect(not set(effects) - committed, f"{name}: effects of what was rolled back")

@@ -1,0 +1,53 @@
+"""Scenario 6: deploys, with tasks running, and a while in which old and new code run together."""
+
+import time
+
+from crash_lab.account import Account
+from crash_lab.counting import close_books, count_effects
+from crash_lab.customers import Load
+from crash_lab.lab import Lab
+from demo.client import wait_for
+
+CUSTOMERS = 2
+# Longer than the 2 s that a worker gives at a stop: some are put back amid their body.
+TASK_SECONDS = 3.0
+LEFT_ALONE = "provider"
+WAIT_SECONDS = 60.0
+
+
+def deploy(lab: Lab, account: Account) -> None:
+    """Deploys amid tasks; some workers know a new task."""
+    tokens: list[str] = []
+    load = Load(lab, "s6")
+    with load.buying(CUSTOMERS):
+        for number in range(1 if lab.is_short else 5):
+            tokens += one_deploy(lab, account, number)
+    close_books(lab, account, load)
+    lab.supervisor.stop("worker_old")
+    count_effects(lab, account, "run", tokens)
+    spent = lab.sql(
+        "SELECT name, max(crashes), max(retries) FROM lab_history WHERE at > now() - %s * "
+        "interval '1 second' GROUP BY name HAVING max(crashes) > 0",
+        time.monotonic() - account.began,
+    )
+    account.expect(not spent, f"an orderly stop was counted as a crash: {spent}")
+
+
+def one_deploy(lab: Lab, account: Account, number: int) -> list[str]:
+    """Stop everything amid tasks; start the new release, and one worker of the old one."""
+    slow = [f"s6-slow-{number}-{each}" for each in range(4)]
+    lab.enqueue("lab.slow_effect", slow, TASK_SECONDS)
+    query = "SELECT 1 FROM lab_event WHERE what = 'run' AND token = ANY(%s)"
+    wait_for("a running task", lambda: lab.sql(query, slow), WAIT_SECONDS)
+    time.sleep(lab.chance.uniform(0, 1))
+    names = [name for name in lab.supervisor.names() if name != LEFT_ALONE]
+    seconds = lab.supervisor.stop(*names)
+    account.note(f"everything had stopped {seconds:.1f} s after SIGTERM")
+    command = lab.procfile()["worker_default"].replace("default@%h", "old@%h")
+    lab.supervisor.start("worker_old", command, LAB_IS_OLD="1")
+    lab.start_all()
+    lab.wait_until_up()
+    new = [f"s6-new-{number}-{each}" for each in range(20)]
+    for token in new:
+        lab.enqueue("lab.only_new", [token])
+    return slow + new

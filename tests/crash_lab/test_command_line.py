@@ -1,0 +1,47 @@
+"""The lab's command line: what it refuses, and that Ctrl-C leaves nothing behind."""
+
+import argparse
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from crash_lab.__main__ import numbers
+from crash_lab.development_code import reaper
+from crash_lab.scenarios import SCENARIOS
+from demo.client import wait_for
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_scenarios_are_chosen_by_number() -> None:
+    assert numbers("1,4") == [1, 4]
+
+
+def test_an_unknown_scenario_is_refused() -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="there is no scenario 12"):
+        numbers("1,12")
+
+
+def test_the_help_names_every_scenario() -> None:
+    command = [sys.executable, "-m", "crash_lab", "--help"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    words = " ".join(told.split())
+    for number, scenario in SCENARIOS.items():
+        assert f"{number} {scenario.__doc__}" in words
+
+
+def test_interrupted_it_leaves_no_process_and_no_folder() -> None:
+    command = [sys.executable, "-m", "crash_lab", "--short", "--seed", "77", "--scenario", "4"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as lab:
+        folder = ROOT / "build" / "crash" / f"77-{lab.pid}"
+        try:
+            wait_for("a worker's log", lambda: list(folder.glob("logs/worker_*.log")), seconds=90)
+            lab.send_signal(signal.SIGINT)
+            assert lab.wait(60) == 130
+        finally:
+            lab.kill()
+    assert not folder.exists()
+    assert not reaper.belonging_to(folder)

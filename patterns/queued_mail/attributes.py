@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.timezone import is_naive, make_aware
 
 from .errors import MailNotAccepted
-from .parts import attachment_from_json, attachment_to_json, part_from_json, part_to_json
+from .parts import attachment_from_json, attachment_to_json, given_back, text_or_bytes
 
 # What Django's messages have, and what Anymail reads beside it.
 ATTRIBUTES = (
@@ -36,7 +36,7 @@ def to_json(message: EmailMessage) -> bytes:
         given["send_at"] = timestamp(given["send_at"])
     kept = {name: plain(value, name) for name, value in given.items()}
     alternatives = getattr(message, "alternatives", ())
-    kept["alternatives"] = [[part_to_json(content), kind] for content, kind in alternatives]
+    kept["alternatives"] = [[text_or_bytes(content), kind] for content, kind in alternatives]
     kept["attachments"] = [attachment_to_json(each) for each in message.attachments]
     return json.dumps(kept).encode("ascii")
 
@@ -46,7 +46,7 @@ def from_json(content: bytes) -> EmailMultiAlternatives:
     kept = json.loads(content)
     message = EmailMultiAlternatives()
     for part, kind in kept.pop("alternatives"):
-        message.attach_alternative(part_from_json(part), kind)
+        message.attach_alternative(given_back(part), kind)
     # Past attach(), which would guess anew what was decided when the message was made.
     message.attachments = [attachment_from_json(each) for each in kept.pop("attachments")]
     for name, value in kept.items():

@@ -38,7 +38,7 @@ class MailRefused(Exception):
 class ReceiverFailed(Exception):
     """A mail went out and is recorded as sent, but a receiver of `mail_sent` raised.
 
-    All that the receivers wrote is rolled back. Permanent: another attempt would send a second mail.
+    What the receivers wrote is rolled back. Permanent: another attempt would be a second mail.
     """
 
     is_permanent = True

@@ -4,8 +4,7 @@ import email.policy
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from email import message_from_bytes
-from email.message import EmailMessage as StandardMessage
-from email.message import Message
+from email.message import Message, MIMEPart
 from email.mime.base import MIMEBase
 from typing import Any
 
@@ -13,53 +12,54 @@ import django
 from django.core.mail import EmailAttachment, EmailMessage
 from django.utils.functional import Promise
 
-Part = dict[str, str]
+ASCII = email.policy.SMTP.clone(cte_type="7bit")
+
+
+class OlderPart(MIMEBase):
+    """A part that is parsed, as Django before 6.0 takes it."""
+
+    def __init__(self, policy: Any = email.policy.compat32) -> None:
+        """Begin without headers: the parser sets them."""
+        Message.__init__(self, policy=policy)
 
 
 def attachment_to_json(attachment: Any) -> Any:
-    """Return a file as [name, content, type], a part made by hand as it stands."""
+    """Return a file as [name, content, type], a part made by hand (an inline image) as bytes."""
     if isinstance(attachment, Message):
-        return part_to_json(attachment)
+        return {"part": b64encode(attachment.as_bytes()).decode("ascii")}
     name, content, kind = attachment
-    return [None if name is None else str(name), part_to_json(content), kind]
+    if isinstance(content, EmailMessage | Message):
+        content, kind = bytes_of_mail(content), kind or "message/rfc822"
+    return [None if name is None else str(name), text_or_bytes(content), kind]
+
+
+def bytes_of_mail(mail: Any) -> bytes:
+    """Return an attached mail in ASCII, which passes through every service."""
+    if not isinstance(mail, EmailMessage):
+        return bytes(mail.as_bytes(policy=ASCII))
+    if django.VERSION >= (6, 0):
+        return mail.message().as_bytes(policy=ASCII)
+    return bytes(mail.message().as_bytes(linesep="\r\n"))  # type: ignore[call-arg]  # Django's
 
 
 def attachment_from_json(kept: Any) -> Any:
     """Return what `attachment_to_json()` kept."""
     if isinstance(kept, dict):
-        return part_from_json(kept)
+        part = b64decode(kept["part"])
+        if django.VERSION >= (6, 0):
+            return message_from_bytes(part, _class=MIMEPart, policy=email.policy.default)
+        return message_from_bytes(part, _class=OlderPart)
     name, content, kind = kept
-    return EmailAttachment(name, part_from_json(content), kind)
+    return EmailAttachment(name, given_back(content), kind)
 
 
-def part_to_json(content: Any) -> Part:
-    """Return text, bytes or a whole message, under a key that says which."""
+def text_or_bytes(content: Any) -> dict[str, str]:
+    """Return a content under a key that says which it is."""
     if isinstance(content, str | Promise):
         return {"text": str(content)}
-    if isinstance(content, EmailMessage):
-        content = content.message()
-    if isinstance(content, Message):
-        return {"message": b64encode(content.as_bytes()).decode("ascii")}
     return {"bytes": b64encode(bytes(content)).decode("ascii")}
 
 
-def part_from_json(kept: Mapping[str, str]) -> Any:
-    """Return what `part_to_json()` kept."""
-    if "text" in kept:
-        return kept["text"]
-    content = b64decode(kept["bytes"] if "bytes" in kept else kept["message"])
-    return content if "bytes" in kept else message_of(content)
-
-
-def message_of(content: bytes) -> Any:
-    """Return an inline image or an attached mail: Django before 6.0 knows the older class alone."""
-    if django.VERSION >= (6, 0):
-        return message_from_bytes(content, _class=StandardMessage, policy=email.policy.default)
-    parsed = message_from_bytes(content)
-    part = MIMEBase(parsed.get_content_maintype(), parsed.get_content_subtype())
-    for name in ("Content-Type", "MIME-Version"):
-        del part[name]
-    for name, value in parsed.items():
-        part[name] = value
-    part.set_payload(parsed.get_payload())
-    return part
+def given_back(kept: Mapping[str, str]) -> str | bytes:
+    """Return what `text_or_bytes()` kept."""
+    return kept["text"] if "text" in kept else b64decode(kept["bytes"])

@@ -16,7 +16,7 @@ from .models import QueuedMail
 
 # What is wrong with the mail itself, or with how a backend reads it: the same again tomorrow.
 ABOUT_THE_MAIL = (ValueError, TypeError, LookupError, AttributeError)
-# Answers of an API that say nothing about the mail: no or a wrong key, no money, too slow, too much.
+# Answers of an API that say nothing about the mail: a wrong key, no money, too slow, too much.
 ABOUT_THE_ACCOUNT = frozenset({401, 402, 403, 407, 408, 425, 429})
 # What Anymail calls a recipient that a service refuses.
 REFUSED_STATUSES = frozenset({"invalid", "rejected", "failed"})

@@ -11,10 +11,10 @@ from .errors import EffectNotRecorded, LeaseLost, NoTransactionOpen, ResultDiffe
 
 logger = logging.getLogger(__name__)
 
+# The token stays: a transaction that rolled back may be tried again, and records again.
 RECORD = """
-UPDATE idempotency_effect
-SET result = %s, recorded_at = clock_timestamp(), lease = NULL, leased_until = NULL, holder = ''
-WHERE key = %s AND lease = %s AND recorded_at IS NULL
+UPDATE idempotency_effect SET result = %s, recorded_at = clock_timestamp()
+WHERE key = %s AND lease = %s
 """
 RELEASE = """
 UPDATE idempotency_effect SET lease = NULL, leased_until = NULL, holder = ''
@@ -45,7 +45,7 @@ class Attempt:
         say it. Crash or rollback before the commit: not recorded, the far side is asked again.
         """
         text = json.dumps(result)
-        if self.is_recorded:
+        if self._is_committed:
             return self._require_same(text)
         connection = connections[self.database]
         if not connection.in_atomic_block:

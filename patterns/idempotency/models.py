@@ -28,7 +28,7 @@ class Effect(models.Model):
         constraints = (
             models.CheckConstraint(
                 condition=Q(recorded_at=None, result=None)
-                | Q(recorded_at__isnull=False, result__isnull=False, lease=None),
+                | Q(recorded_at__isnull=False, result__isnull=False),
                 name="idempotency_recorded_whole",
             ),
             models.CheckConstraint(

@@ -92,6 +92,24 @@ def test_a_record_that_rolls_back_leaves_the_effect_to_the_next_attempt() -> Non
         assert not held.is_recorded
 
 
+def test_a_transaction_that_rolled_back_can_be_tried_again_in_the_same_attempt() -> None:
+    with effect() as held:
+        with transaction.atomic():
+            held.record("first")
+            transaction.set_rollback(True)
+        with transaction.atomic():
+            held.record("second")
+    assert Effect.objects.get().result == '"second"'
+
+
+def test_a_record_in_a_savepoint_that_is_rolled_back_is_an_error() -> None:
+    with ending_in(EffectNotRecorded), effect() as held, transaction.atomic():
+        with transaction.atomic():
+            held.record("ch_1")
+            transaction.set_rollback(True)
+        Effect.objects.create(key="own change", first_tried_at="2026-01-01T00:00Z")
+
+
 def test_an_effect_that_ends_without_a_record_is_an_error_and_gives_the_lease_back() -> None:
     with pytest.raises(EffectNotRecorded, match=r"order-1.*effect\.record\(result\)"), effect():
         pass

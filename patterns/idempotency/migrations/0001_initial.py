@@ -50,7 +50,6 @@ class Migration(migrations.Migration):
                         condition=models.Q(
                             models.Q(("recorded_at", None), ("result", None)),
                             models.Q(
-                                ("lease", None),
                                 ("recorded_at__isnull", False),
                                 ("result__isnull", False),
                             ),

@@ -373,6 +373,25 @@ def test_whoever_waits_for_a_frozen_record_gives_up_and_is_told_to_retry(
         assert [type(error) for error in refused] == [EffectInProgress]
 
 
+def test_another_error_of_the_database_is_not_taken_for_a_run_in_progress(
+    in_thread: InThread,
+) -> None:
+    raised: list[Exception] = []
+
+    def second() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET statement_timeout = '200ms'")
+        try:
+            do()
+        except Exception as error:
+            raised.append(error)
+
+    with effect() as held, transaction.atomic():
+        held.record("ch_1")
+        in_thread(second).join(30)
+    assert [type(error) for error in raised] == [OperationalError]
+
+
 def test_a_connection_that_broke_in_the_body_still_gives_the_lease_back(
     in_thread: InThread,
 ) -> None:

@@ -14,6 +14,9 @@ from .envelope import UNREADABLE
 # Enough to see what it was; a hostile name or error must not fill a page.
 NAME_CHARACTERS = 255
 ERROR_CHARACTERS = 10_000
+# A message goes to a child by pickle, which ends near 500; the error there would cost the worker
+# one of the places in its pool, for good.
+MAX_DEPTH = 200
 
 _KEEP = """
 INSERT INTO durable_tasks_task (id, name, queue, state, reason, error, traceback, message,
@@ -39,7 +42,12 @@ def fault_of(message: Any) -> str:
     for key in ("task", "id"):
         if not isinstance(headers.get(key), str) or not headers[key]:
             return f"its header {key} is {headers.get(key)!r:.100}, no text"
-    return _limits_fault(headers.get("timelimit")) or _body_fault(message.payload)
+    return (
+        _limits_fault(headers.get("timelimit"))
+        or _stamps_fault(headers.get("stamped_headers"), headers.get("stamps"))
+        or _body_fault(message.payload)
+        or _depth_fault(headers, message)
+    )
 
 
 def keep(
@@ -106,6 +114,16 @@ def _is_limit(limit: Any) -> bool:
     return limit is None or (isinstance(limit, int | float) and not isinstance(limit, bool))
 
 
+def _stamps_fault(names: Any, stamps: Any) -> str:
+    if names is not None and not (
+        isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
+    ):
+        return f"its stamped_headers are {names!r:.100}, no names"
+    if stamps is None or isinstance(stamps, dict):
+        return ""
+    return f"its stamps are {stamps!r:.100}, no object"
+
+
 def _body_fault(payload: Any) -> str:
     if isinstance(payload, dict) and "args" in payload:  # Celery's hybrid of both protocols
         return ""
@@ -115,6 +133,24 @@ def _body_fault(payload: Any) -> str:
     if not isinstance(args, list | tuple) or not isinstance(kwargs, dict):
         return "its args are no array, or its kwargs no object"
     return "" if embed is None or isinstance(embed, dict) else "what its body embeds is no object"
+
+
+def _depth_fault(headers: Mapping[str, Any], message: Any) -> str:
+    body = body_of(message)
+    brackets = body.count(b"[") + body.count(b"{")
+    if _is_deep(headers) or (brackets > MAX_DEPTH and _is_deep(message.payload)):
+        return f"it is nested more than {MAX_DEPTH} levels deep"
+    return ""
+
+
+def _is_deep(value: Any, levels: int = MAX_DEPTH) -> bool:
+    if isinstance(value, Mapping):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return False
+    return levels == 0 or any(
+        _is_deep(each, levels - 1) for each in value if isinstance(each, dict | list | tuple)
+    )
 
 
 def _name(headers: Mapping[str, Any]) -> str:

@@ -6,18 +6,19 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from celery import Celery, signals
+from celery import signals
 from django.conf import settings
 
 from config.queues import SHOP
 from config.readiness import wait_until_ready
+from patterns.durable_tasks.app import DurableCelery
 from patterns.flower_auth.closed import refuse_open_flower
 from patterns.queues import QueueNotDeclared
 
 # Before the app is made: it looks whether it is in a Django project.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # Both names are read when first needed, so that Django's settings are not read in a circle.
-app = Celery("shop", task_cls="config.base_task:ShopTask")
+app = DurableCelery("shop", task_cls="config.base_task:ShopTask")
 app.config_from_object("config.celery_settings")
 app.autodiscover_tasks()
 refuse_open_flower(Path(__file__).with_name("flower.py"))

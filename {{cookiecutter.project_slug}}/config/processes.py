@@ -5,6 +5,7 @@ from config.queues import APPS
 PROCESSES = {
     "web": "gunicorn --config config/gunicorn.py config.wsgi",
     **{name: command for queues in APPS for name, command in queues.processes().items()},
+    "relay": "python manage.py relay",
     "beat": "celery -A config beat",
     "flower": "celery -A config flower --conf=config/flower.py",
 }

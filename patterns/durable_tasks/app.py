@@ -1,0 +1,60 @@
+"""The Celery app: `send_task()` and `control.revoke()` know the rows."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from celery import Celery
+from celery.app.control import Control
+
+from . import calls, enqueue, fresh
+from .errors import NotKept
+
+
+class DurableControl(Control):
+    """Remote control; refuses to revoke a durable task, whose message is only a hint."""
+
+    def revoke(self, task_id: Any, *args: Any, **kwargs: Any) -> Any:
+        """Revoke plain tasks; raise `NotKept` for a durable one."""
+        ids = [task_id] if isinstance(task_id, str) else list(task_id)
+        if rows := _rows_of(ids):
+            raise NotKept(
+                f"Task {', '.join(rows)} is durable: a revoked message would be published again."
+                " Cancel the row: durable_tasks.cancel.cancel([id])."
+            )
+        return super().revoke(task_id, *args, **kwargs)
+
+
+class DurableCelery(Celery):
+    """A Celery app whose base task is durable."""
+
+    control_cls = f"{__package__}.app:DurableControl"
+
+    def send_task(  # type: ignore[override]  # what Celery lists one by one is passed through
+        self, name: str, args: Any = None, kwargs: Any = None, **options: Any
+    ) -> Any:
+        """Enqueue by name. A task that this process does not know is durable: a row, as any other.
+
+        A worker to which the name is unknown leaves it to one that knows it.
+        """
+        if options.get("task_type") is not None:  # from Task.apply_async(): a plain task
+            return super().send_task(name, args, kwargs, **options)
+        task: Any = self.tasks.get(name)
+        if task is not None:
+            return task.apply_async(args, kwargs, **options)
+        row = calls.new_row(self, name, None, args, kwargs, options)
+        return self.AsyncResult(str(enqueue.insert(row)))
+
+
+def _rows_of(ids: Iterable[str]) -> list[str]:
+    known = [str(each) for each in ids if _is_uuid(each)]
+    found = fresh.execute("SELECT id FROM durable_tasks_task WHERE id = ANY(%s::uuid[])", [known])
+    return [str(row[0]) for row in found]
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(str(text))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,122 @@
+"""Claim a row: one statement, committed before the body begins."""
+
+import logging
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from django.db import connections
+
+from . import configuration
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A row that this process runs, until it is settled or the lease ends."""
+
+    id: UUID
+    token: UUID
+    name: str
+    queue: str
+    arguments: str
+    options: str
+    retries: int
+    crashes: int
+
+
+# Not waited for by fsync: a claim that a dying server forgets is published again, and this run's
+# token then ends nothing. Paused, expired, cancelled, taken: no row, nothing starts.
+_CLAIM = """
+WITH fast AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+UPDATE durable_tasks_task t SET state = 3, claim = %(token)s, worker = %(worker)s,
+    process = %(process)s, started_at = now(), unique_key = NULL, unknown_since = NULL,
+    leased_until = now() + make_interval(secs => %(lease)s)
+FROM fast WHERE id = %(id)s AND publication = %(publication)s
+    AND (state = 2 OR state = 3 AND claim = %(token)s) AND fast.set_config IS NOT NULL
+    AND (expires_at IS NULL OR expires_at > now())
+    AND NOT EXISTS (SELECT FROM durable_tasks_queue q WHERE q.name = t.queue AND q.is_paused)
+RETURNING name, queue, arguments, options, retries, crashes
+"""
+# A message that came while its queue was paused: the row waits, and is published after the pause.
+_PUT_BACK_PAUSED = """
+UPDATE durable_tasks_task t SET state = 1, publication = NULL, leased_until = NULL
+WHERE id = %s AND publication = %s AND state = 2
+    AND EXISTS (SELECT FROM durable_tasks_queue q WHERE q.name = t.queue AND q.is_paused)
+"""
+_EXPIRE = """
+UPDATE durable_tasks_task SET state = 4, reason = 'expired', failed_at = now(), publication = NULL,
+    first_failed_at = coalesce(first_failed_at, now()), unique_key = NULL, leased_until = NULL,
+    error = 'It expired at ' || expires_at || ' before a worker started it.'
+WHERE id = %s AND publication = %s AND state = 2 AND expires_at <= now()
+"""
+
+
+def claim(task_id: str, publication: str, worker: str) -> Claim | None:
+    """Claim the row that a message names; None where there is nothing to start.
+
+    Crash before the commit: the row stays published, and is published again when that lease ends.
+    Duplicate message: None, as for any token that is not the current one.
+    """
+    token = uuid4()
+    connection = connections[configuration.database()]
+    connection.close_if_unusable_or_obsolete()
+    parameters = {
+        "id": task_id,
+        "publication": publication,
+        "token": token,
+        "worker": worker,
+        "process": process_name(os.getpid()),
+        "lease": configuration.lease_seconds(),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, parameters)
+        if row := cursor.fetchone():
+            names = ("name", "queue", "arguments", "options", "retries", "crashes")
+            return Claim(id=UUID(task_id), token=token, **dict(zip(names, row, strict=True)))
+        cursor.execute(_PUT_BACK_PAUSED, [task_id, publication])
+        cursor.execute(_EXPIRE, [task_id, publication])
+    logger.info("Nothing to start for message %s of task %s.", publication, task_id)
+    return None
+
+
+def process_name(pid: int) -> str:
+    """Return what tells a process from all others: machine's boot, pid namespace, pid.
+
+    Without the first two (not on Linux) they are empty: the lease then decides more often.
+    """
+    return f"{_machine()}:{pid}"
+
+
+def is_dead_here(process: str) -> bool:
+    """Tell whether a process was one of this machine and boot, and is gone. In doubt: False."""
+    machine, _, pid = process.rpartition(":")
+    if machine != _machine() or not machine.strip(":") or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return _is_zombie(int(pid))
+
+
+def _is_zombie(pid: int) -> bool:
+    with suppress(OSError):
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+        return stat.rpartition(")")[2].split()[:1] == ["Z"]
+    return False
+
+
+@lru_cache(maxsize=1)
+def _machine() -> str:
+    boot = namespace = ""
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+        namespace = str(Path("/proc/self/ns/pid").readlink())
+    return f"{boot}:{namespace}"

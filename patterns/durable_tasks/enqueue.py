@@ -1,0 +1,150 @@
+"""Enqueue: one INSERT in the caller's transaction. The broker is not touched."""
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connections, transaction
+
+from . import configuration
+from .errors import OtherDatabase, QueueFull
+
+CHANNEL = "durable_tasks"
+ROWS_AT_ONCE = (
+    1000  # of one INSERT: some hundred kilobytes, which PostgreSQL plans in a millisecond
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewRow:
+    """What a caller says about a task; the field names are the table's, but for the two delays."""
+
+    id: UUID
+    name: str
+    queue: str
+    rank: int
+    delay_seconds: float | None
+    due_at: datetime | None
+    expires_seconds: float | None
+    expires_at: datetime | None
+    max_crashes: int
+    retries: int
+    arguments: str
+    shown: str
+    options: str
+    unique_key: str | None
+
+
+def new_id() -> UUID:
+    """Return an id that sorts by its time (UUID version 7): the index grows at its end."""
+    milliseconds = time.time_ns() // 1_000_000
+    random = int.from_bytes(os.urandom(10), "big")
+    value = (milliseconds & (1 << 48) - 1) << 80 | random
+    value = value & ~(0xF << 76) | 7 << 76
+    return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
+
+
+def insert(row: NewRow) -> UUID:
+    """Insert a task and return its id, or that of the unstarted task with the same unique key.
+
+    In the open transaction of the one database, else in its own. Rollback: nothing was enqueued.
+    Raises `QueueFull`, `OtherDatabase`, and what the database raises.
+    """
+    return insert_many([row])[0]
+
+
+def insert_many(rows: Sequence[NewRow]) -> list[UUID]:
+    """Insert tasks, a thousand in a statement, and return their ids. All or none."""
+    connection = connections[configuration.database()]
+    _refuse_other_transaction(connection)
+    if len(rows) <= ROWS_AT_ONCE:
+        return _insert(connection, rows)
+    with transaction.atomic(using=connection.alias):
+        return [
+            each
+            for start in range(0, len(rows), ROWS_AT_ONCE)
+            for each in _insert(connection, rows[start : start + ROWS_AT_ONCE])
+        ]
+
+
+def _insert(connection: Any, rows: Sequence[NewRow]) -> list[UUID]:
+    if not rows:
+        return []
+    with connection.cursor() as cursor:
+        values = [getattr(row, name) for row in rows for name in COLUMNS]
+        cursor.execute(_statement(len(rows)), values)
+        inserted = {each[0] for each in cursor.fetchall()}
+        return [row.id if row.id in inserted else _existing(cursor, row) for row in rows]
+
+
+COLUMNS = tuple(field.name for field in fields(NewRow))
+# A commit that notifies takes a lock which all of them share, so it is done where a relay sleeps.
+_INSERT = """
+INSERT INTO durable_tasks_task (id, name, queue, rank, state, due_at, expires_at, enqueued_at,
+    max_crashes, retries, arguments, shown, options, unique_key)
+SELECT id, name, queue, rank,
+    CASE WHEN coalesce(delay_seconds, 0) > 0 OR coalesce(due_at > clock_timestamp(), false)
+        THEN 0 ELSE 1 END,
+    coalesce(due_at, clock_timestamp() + make_interval(secs => coalesce(delay_seconds, 0))),
+    coalesce(expires_at, clock_timestamp() + make_interval(secs => expires_seconds)),
+    clock_timestamp(), max_crashes, retries, arguments, shown, options, unique_key
+FROM (VALUES {values}) AS v ({columns})
+WHERE NOT EXISTS (SELECT FROM durable_tasks_queue q WHERE q.name = v.queue AND q.is_full)
+ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING
+RETURNING id, (SELECT pg_notify('{channel}', '')::text FROM durable_tasks_queue q
+    WHERE q.name = durable_tasks_task.queue AND q.is_listened)
+"""
+_CASTS = {
+    "id": "uuid",
+    "rank": "smallint",
+    "delay_seconds": "double precision",
+    "due_at": "timestamptz",
+    "expires_seconds": "double precision",
+    "expires_at": "timestamptz",
+    "max_crashes": "smallint",
+    "retries": "integer",
+}
+_ONE = "({})".format(", ".join(f"%s::{_CASTS.get(name, 'text')}" for name in COLUMNS))
+
+
+def _statement(count: int) -> str:
+    return _INSERT.format(
+        values=", ".join([_ONE] * count), columns=", ".join(COLUMNS), channel=CHANNEL
+    )
+
+
+def _existing(cursor: Any, row: NewRow) -> UUID:
+    """Return the id of the row that stands for this one; raise where there is no room."""
+    if row.unique_key is not None:
+        cursor.execute("SELECT id FROM durable_tasks_task WHERE unique_key = %s", [row.unique_key])
+        if found := cursor.fetchone():
+            return UUID(str(found[0]))
+    cursor.execute("SELECT is_full FROM durable_tasks_queue WHERE name = %s", [row.queue])
+    if (full := cursor.fetchone()) and full[0]:
+        raise QueueFull(
+            f"Queue {row.queue!r} has reached its cap, so {row.name} is refused. Look why its"
+            " tasks do not run (a worker?), or raise the cap in DURABLE_TASKS_QUEUES."
+        )
+    # The one with this key was claimed between the two statements: it has started, so this one
+    # has its place now.
+    return insert(row)
+
+
+def _refuse_other_transaction(connection: Any) -> None:
+    if connection.in_atomic_block:
+        return
+    others = _open_elsewhere(connections.all(initialized_only=True), connection.alias)
+    if others:
+        raise OtherDatabase(
+            f"A transaction is open on {', '.join(others)}, and the task's row would commit in one"
+            f" of its own on {connection.alias!r}. Open one there as well"
+            f" (transaction.atomic(using={connection.alias!r})), or enqueue when it has ended."
+        )
+
+
+def _open_elsewhere(all_connections: Iterable[Any], ours: str) -> list[str]:
+    return [each.alias for each in all_connections if each.alias != ours and each.in_atomic_block]

@@ -1,0 +1,33 @@
+"""What is refused, and what ends a run. Each message names the culprit and the remedy."""
+
+
+class NotKept(TypeError):
+    """Celery offers it and a durable task cannot keep it; the message names what to use instead."""
+
+
+class ArgumentsRefused(ValueError):
+    """Arguments that are too large, or are not JSON."""
+
+
+class QueueFull(Exception):
+    """A queue that is set to refuse has as many rows as it may have. Later it may take more."""
+
+    is_permanent = False
+
+
+class OtherDatabase(Exception):
+    """A transaction is open, but not on the database that holds the rows."""
+
+
+class ClaimLost(Exception):
+    """Somebody else owns the outcome of this run: whatever is open rolls back."""
+
+
+class TaskEnded(Exception):
+    """What would have ended the process (MemoryError, SystemExit) as an ordinary failure."""
+
+    is_permanent = True
+
+
+class CompletingMisused(RuntimeError):
+    """`completing()` where it cannot be: an atomic task, twice, or in an open transaction."""

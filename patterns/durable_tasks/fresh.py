@@ -1,0 +1,42 @@
+"""Connections of their own, for writes that must not wait for, or be part of, anything else."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connections
+
+from . import configuration
+
+# A worker's parent has an event loop to run, and a lease to fall back on.
+PATIENCE_SECONDS = 3
+
+
+@contextmanager
+def cursor(patience_seconds: float = PATIENCE_SECONDS) -> Iterator[Any]:
+    """Give a cursor in autocommit on a new connection, which waits for nothing longer than told.
+
+    Raises what the database raises; nothing stays open.
+    """
+    connection = connections.create_connection(configuration.database())
+    options = dict(connection.settings_dict.get("OPTIONS") or {})
+    options["connect_timeout"] = max(2, int(patience_seconds))  # libpq takes less for 2
+    connection.settings_dict = {**connection.settings_dict, "OPTIONS": options}
+    try:
+        with connection.cursor() as opened:
+            milliseconds = int(patience_seconds * 1000)
+            opened.execute(
+                "SELECT set_config('lock_timeout', %s, false),"
+                " set_config('statement_timeout', %s, false)",
+                [str(milliseconds), str(milliseconds)],
+            )
+            yield opened
+    finally:
+        connection.close()
+
+
+def execute(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Run one statement on a new connection and return its rows."""
+    with cursor() as opened:
+        opened.execute(statement, parameters)
+        return list(opened.fetchall()) if opened.description else []

@@ -1,0 +1,89 @@
+"""Take back what a dead process, a dead worker or a dead machine held.
+
+A crash is counted, and the one too many is a failure. An orderly shutdown counts nothing.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from . import fresh
+from .claim import is_dead_here, process_name
+from .settle import ERROR_CHARACTERS, clean
+
+logger = logging.getLogger(__name__)
+
+_NOT_RUNNING = "publication = NULL, claim = NULL, leased_until = NULL, worker = '', process = ''"
+# Every place that takes a run away counts in the same way; `which` says whose.
+CRASHED = """
+UPDATE durable_tasks_task SET {not_running}, crashes = crashes + 1, error = %s,
+    state = CASE WHEN crashes + 1 >= max_crashes THEN 4 ELSE 1 END,
+    reason = CASE WHEN crashes + 1 >= max_crashes THEN 'crashes' ELSE '' END,
+    failed_at = CASE WHEN crashes + 1 >= max_crashes THEN now() END,
+    first_failed_at = CASE WHEN crashes + 1 >= max_crashes
+        THEN coalesce(first_failed_at, now()) ELSE first_failed_at END
+WHERE state = 3 AND {which} RETURNING id, name, crashes, state
+"""
+TIMED_OUT = f"""
+UPDATE durable_tasks_task SET {_NOT_RUNNING}, state = 4, reason = 'time_limit', error = %s,
+    failed_at = now(), first_failed_at = coalesce(first_failed_at, now())
+WHERE state = 3 AND id = %s AND publication = %s AND process = %s RETURNING id
+"""  # noqa: S608  constants
+_OF_WORKER = """
+SELECT id, claim, process FROM durable_tasks_task WHERE state = 3 AND worker = %s
+"""
+_PUT_BACK = f"""
+UPDATE durable_tasks_task SET {_NOT_RUNNING}, state = 1
+WHERE state = 3 AND id = %s AND claim = %s RETURNING id
+"""  # noqa: S608
+
+
+def crashed_statement(which: str) -> str:
+    """Return the statement that counts a crash of the running rows that `which` names."""
+    return CRASHED.format(not_running=_NOT_RUNNING, which=which)
+
+
+def process_lost(task_id: str, publication: str, pid: int | None, error: str) -> None:
+    """Count the crash of one of this worker's processes, at once. Raises what the database does."""
+    if pid is None:  # it was lost before it took the task
+        return
+    which = "id = %s AND publication = %s AND process = %s"
+    values = [clean(error, ERROR_CHARACTERS), task_id, publication, process_name(pid)]
+    log(fresh.execute(crashed_statement(which), values))
+
+
+def timed_out(task_id: str, publication: str, pid: int | None, error: str) -> None:
+    """Fail a task whose process was killed at its hard time limit."""
+    values = [clean(error, ERROR_CHARACTERS), task_id, publication, process_name(pid or 0)]
+    fresh.execute(TIMED_OUT, values)
+
+
+def release_of_dead(worker: str) -> int:
+    """Release at a worker's start what an earlier one of its name, now dead, had claimed here."""
+    released = 0
+    for task_id, claim, process in fresh.execute(_OF_WORKER, [worker]):
+        if is_dead_here(process):
+            which = "id = %s AND claim = %s"
+            error = f"Worker {worker} ended while it ran the task (process {process})."
+            rows = fresh.execute(crashed_statement(which), [error, task_id, claim])
+            log(rows)
+            released += len(rows)
+    return released
+
+
+def put_back_of(worker: str) -> int:
+    """Put back, at an orderly shutdown, what this worker's processes did not get to put back."""
+    put_back = 0
+    for task_id, claim, process in fresh.execute(_OF_WORKER, [worker]):
+        if is_dead_here(process):
+            put_back += len(fresh.execute(_PUT_BACK, [task_id, claim]))
+    return put_back
+
+
+def log(rows: Sequence[tuple[Any, ...]]) -> None:
+    """Say what became of tasks whose process was lost."""
+    for task_id, name, crashes, state in rows:
+        if state == 4:
+            logger.error("%s[%s] has crashed %d processes: failed.", name, task_id, crashes)
+        else:
+            logger.warning("%s[%s] lost its process (%d): it runs again.", name, task_id, crashes)

@@ -1,0 +1,209 @@
+"""The base of a durable task: `delay()` inserts a row, a worker claims it, its end deletes it."""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from celery import Celery, Task
+from celery.exceptions import Ignore
+from celery.result import AsyncResult
+from django.core.exceptions import SynchronousOnlyOperation
+from django.db import InterfaceError, OperationalError, transaction
+
+from . import arguments, calls, claim, configuration, decisions, enqueue, lease, settle
+from .errors import NotKept
+from .run import Completion, Run
+
+logger = logging.getLogger(__name__)
+
+PUBLICATION = "durable_publication"  # the message's header that holds its token
+RUN = "durable_run"  # the attribute of Celery's request that holds the run
+# A worker that cannot reach the database waits so long before it drops a message; the row stays.
+CLAIM_FOR_SECONDS = 20
+CELERYS_OWN = "celery."
+
+
+class DurableTask(Task):  # type: ignore[type-arg]  # generic in the stubs alone
+    """A task that is a row until it has succeeded.
+
+    Crash: it runs again, `max_crashes` times at most. Duplicate message: starts nothing. Rollback
+    of the caller: it was never enqueued. `durable = False`: an ordinary Celery task.
+    """
+
+    abstract = True
+    Request = f"{__package__}.request:DurableRequest"
+    durable = True
+    # The body runs in a transaction that commits together with the end of the task. False for a
+    # task that contacts the outside: no transaction is open, and it ends in `completing()`.
+    atomic = True
+    max_crashes = 3
+    max_argument_bytes: int | None = None  # the setting's
+    redact: tuple[str, ...] = ()  # words in argument names, in addition to the setting's
+
+    @classmethod
+    def on_bound(cls, app: Celery) -> None:
+        """Raise `NotKept` for what a durable task cannot keep."""
+        super().on_bound(app)
+        if (cls.name or "").startswith(CELERYS_OWN):
+            cls.durable = False
+        if not cls.durable:
+            return
+        if cls.rate_limit:
+            raise NotKept(
+                f"Task {cls.name}: a durable task does not keep rate_limit; give it a queue with"
+                " one worker of concurrency 1, or enqueue with countdown."
+            )
+        # The row brings a task back; a message that came back as well would start nothing.
+        cls.acks_late = cls.reject_on_worker_lost = cls.retry_on_worker_lost = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Claim, run and settle what a message names; call the body where there is no message."""
+        publication = self.request.get(PUBLICATION)
+        if self.request.called_directly or publication is None:
+            return super().__call__(*args, **kwargs)
+        claimed = self._claim(publication)
+        if claimed is None:
+            raise Ignore("There is nothing to start: another message or worker has this task.")
+        limit = (self.request.timelimit or (None,))[0] or self.time_limit
+        with lease.kept(claimed, limit):
+            return self.run_claimed(Run(self, claimed, settle.write_fresh))
+
+    def run_claimed(self, run: Run) -> Any:
+        """Run the body of a claimed row in this request, and end the row."""
+        following = super().__call__
+        if following.__func__ is Task.__call__:  # it would push an empty request over ours
+            following = self.run
+
+        def body() -> Any:
+            request = self.request
+            request.args, request.kwargs = arguments.decode(run.claim.arguments)
+            request.retries = run.claim.retries
+            return following(*request.args, **request.kwargs)
+
+        self.request.update({RUN: run})
+        return run.body(body)
+
+    def completing(self) -> AbstractContextManager[Completion]:
+        """Return the block in which a task with atomic=False records its effect and ends.
+
+        What it changes, the next steps it enqueues and the end of the task commit together. Crash
+        before the commit: the task runs again, and asks the outside again with the same key.
+        Raises `ClaimLost`, after which nothing of the block is kept. Called directly, without a
+        row, it is a transaction.
+        """
+        run = self.request.get(RUN)
+        return run.completing() if run is not None else _only_a_transaction()
+
+    def apply_async(  # type: ignore[override]  # what Celery lists one by one is passed through
+        self, args: Any = None, kwargs: Any = None, **options: Any
+    ) -> AsyncResult[Any]:
+        """Insert the task's row: in the caller's transaction, else in its own.
+
+        Takes Celery's options, and `unique_key`: while a task with that key has not started,
+        another one is not enqueued, and the first one's id returned. Raises `NotKept`,
+        `ArgumentsRefused`, `QueueFull`, `OtherDatabase`, TypeError for wrong arguments, and what
+        the database raises. The broker is not touched.
+        """
+        run = self.request.get(RUN)
+        if run is not None and decisions.is_own_retry(run, options):
+            run.decision = decisions.decide(self, run, args, kwargs, options)
+            return self.AsyncResult(str(run.claim.id))
+        if not self.durable or self._get_app().conf.task_always_eager:
+            return self._apply_plain(args, kwargs, options)
+        row = calls.new_row(self._get_app(), str(self.name), self, args, kwargs, options)
+        with _said_to_async_callers(self.name):
+            return self.AsyncResult(str(enqueue.insert(row)))
+
+    def enqueue_many(
+        self, each: Iterable[tuple[Sequence[Any], Mapping[str, Any]]], **options: Any
+    ) -> list[str]:
+        """Enqueue this task for each `(args, kwargs)`, a thousand rows a statement; all or none.
+
+        Returns the ids, in order. Options hold for all.
+        """
+        if not self.durable:
+            return [str(self.apply_async(args, kwargs, **options)) for args, kwargs in each]
+        rows = calls.many(self._get_app(), self, each, options)
+        with _said_to_async_callers(self.name):
+            return [str(id) for id in enqueue.insert_many(rows)]
+
+    async def adelay(self, *args: Any, **kwargs: Any) -> AsyncResult[Any]:
+        """As `delay()`, for async callers."""
+        return await self.aapply_async(args, kwargs)
+
+    async def aapply_async(
+        self, args: Any = None, kwargs: Any = None, **options: Any
+    ) -> AsyncResult[Any]:
+        """As `apply_async()`, for async callers."""
+        return await sync_to_async(self.apply_async)(args, kwargs, **options)
+
+    def delay_on_commit(self, *args: Any, **kwargs: Any) -> AsyncResult[Any] | None:
+        """As `delay()`: the row commits with the transaction that is open."""
+        return self.apply_async_on_commit(args, kwargs)
+
+    def apply_async_on_commit(
+        self, args: Any = None, kwargs: Any = None, **options: Any
+    ) -> AsyncResult[Any] | None:
+        """As `apply_async()`; for a plain task, published after the commit, or lost in the log."""
+        if self.durable:
+            return self.apply_async(args, kwargs, **options)
+
+        def publish() -> None:
+            self.apply_async(args, kwargs, **options)
+
+        transaction.on_commit(publish, using=configuration.database(), robust=True)
+        return None
+
+    def replace(self, sig: Any) -> Any:
+        """Raise `NotKept` in a durable run."""
+        if self.request.get(RUN) is not None:
+            raise NotKept(f"{self.name}: replace() is not kept; enqueue the other task instead.")
+        return super().replace(sig)
+
+    def add_to_chord(self, sig: Any, lazy: bool = False) -> Any:
+        """Raise `NotKept` in a durable run."""
+        if self.request.get(RUN) is not None:
+            raise NotKept(f"{self.name}: chords are not kept; enqueue the other task instead.")
+        return super().add_to_chord(sig, lazy)
+
+    def _apply_plain(self, args: Any, kwargs: Any, options: dict[str, Any]) -> AsyncResult[Any]:
+        """Publish as Celery does, bounded and redacted all the same."""
+        if options.pop("unique_key", None) is not None:
+            raise NotKept(f"{self.name} is not durable: nothing holds its unique_key.")
+        limit = self.max_argument_bytes or configuration.max_argument_bytes()
+        arguments.encode(str(self.name), args or (), kwargs or {}, limit)
+        shown = arguments.redacted(self.run, args or (), kwargs or {}, self.redact)
+        options.setdefault("argsrepr", shown[0])
+        options.setdefault("kwargsrepr", shown[1])
+        return super().apply_async(args, kwargs, **options)
+
+    def _claim(self, publication: str) -> claim.Claim | None:
+        """Claim; wait for a database that is away, for nothing else could run either."""
+        deadline = time.monotonic() + CLAIM_FOR_SECONDS
+        while True:
+            try:
+                return claim.claim(str(self.request.id), publication, str(self.request.hostname))
+            except (OperationalError, InterfaceError) as error:
+                logger.warning("Task %s[%s] waits: %s", self.name, self.request.id, error)
+                if time.monotonic() > deadline:
+                    raise Ignore("The database is away; the task's row is there.") from error
+                time.sleep(settle.PAUSE_SECONDS)
+
+
+@contextmanager
+def _said_to_async_callers(name: str | None) -> Iterator[None]:
+    """Name the remedy where Django refuses to be used in an event loop."""
+    try:
+        yield
+    except SynchronousOnlyOperation as error:
+        raise NotKept(f"{name}: in async code, await adelay().") from error
+
+
+@contextmanager
+def _only_a_transaction() -> Iterator[Completion]:
+    """`completing()` of a body that was called directly."""
+    with transaction.atomic(using=configuration.database()):
+        yield Completion()

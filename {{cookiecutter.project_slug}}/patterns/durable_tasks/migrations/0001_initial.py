@@ -1,0 +1,1 @@
+{{ pattern("durable_tasks/migrations/0001_initial.py") }}

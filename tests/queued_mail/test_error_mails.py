@@ -1,0 +1,174 @@
+"""Errors reach a person past the queue and the database, soon, and not a thousand times."""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import django
+import pytest
+from development.postgres import start_postgres
+from django.db import connection
+from django.test import Client
+
+from patterns.queued_mail.error_mails import ErrorMailHandler
+from patterns.queued_mail.models import QueuedMail
+from tests.queued_mail.conftest import SOURCES, SMTPServer, deliver_to, eventually, socket_folder
+
+BOTH = ["ops@example.com", "boss@example.com"]
+logger = logging.getLogger("shop.orders")
+
+
+@pytest.fixture(autouse=True)
+def admins(settings: Any) -> None:
+    settings.ADMINS = BOTH if django.VERSION >= (6, 0) else [("", each) for each in BOTH]
+    settings.EMAIL_SUBJECT_PREFIX = "[Shop] "
+    settings.SERVER_EMAIL = "Shop <server@example.com>"
+
+
+@pytest.fixture
+def handler() -> Iterator[ErrorMailHandler]:
+    handler = ErrorMailHandler(timeout_seconds=0.5)
+    handler.setLevel(logging.ERROR)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    yield handler
+    root.removeHandler(handler)
+    eventually(lambda: not being_sent())
+
+
+def being_sent() -> list[threading.Thread]:
+    return [each for each in threading.enumerate() if each.name == "error mail"]
+
+
+def arrived(smtp: SMTPServer, number: int = 1) -> list[EmailMessage]:
+    eventually(lambda: not being_sent())
+    assert len(smtp.mails) == number
+    return [message_from_bytes(each, policy=policy.default) for _, _, each in smtp.mails]
+
+
+def text(mail: EmailMessage) -> str:
+    content: str = mail.get_content()
+    return content
+
+
+def fail(words: str) -> None:
+    try:
+        raise RuntimeError(words)
+    except RuntimeError:
+        logger.exception("An order is stuck: %s", words)
+
+
+def test_an_error_is_mailed_while_the_database_is_stopped(
+    handler: ErrorMailHandler,
+    smtp: SMTPServer,
+    tmp_path: Path,
+) -> None:
+    server = start_postgres(tmp_path / "postgres", database="shop", durable=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(connection.settings_dict, "HOST", socket_folder(server.url))
+        connection.close()
+        connection.ensure_connection()
+        server.stop()
+        client = Client(raise_request_exception=False)
+        answer = client.post("/reset/", {"email": "pat@example.com", "password": "correct horse"})
+        connection.close()
+
+    assert answer.status_code == 500
+    [mail] = arrived(smtp)
+    assert smtp.mails[0][1] == BOTH
+    assert mail["Subject"] == "[Shop] ERROR: Internal Server Error: /reset/"
+    assert mail["Message-ID"].endswith("@example.com>")
+    assert "OperationalError" in text(mail)
+    assert "POST /reset/" in text(mail)
+    assert "correct horse" not in text(mail)  # nor what else was posted
+    assert "only-for-tests" not in text(mail)  # nor the settings
+
+
+def test_an_error_mail_does_not_go_through_the_queue(
+    handler: ErrorMailHandler, smtp: SMTPServer
+) -> None:
+    fail("Grüße \ud800\r\nBcc: all@example.com")
+    [mail] = arrived(smtp)
+    assert mail["Bcc"] is None
+    assert "RuntimeError" in text(mail)
+    assert not QueuedMail.objects.exists()
+
+
+def test_without_admins_nothing_is_mailed(
+    handler: ErrorMailHandler, smtp: SMTPServer, settings: Any
+) -> None:
+    settings.ADMINS = []
+    fail("x")
+    arrived(smtp, 0)
+
+
+def test_a_failing_loop_is_mailed_once_a_period_and_counted(
+    handler: ErrorMailHandler, smtp: SMTPServer
+) -> None:
+    for n in range(1000):
+        fail(f"again {n}")
+    arrived(smtp, 1)
+    handler.mailed_at = {place: at - 601 for place, at in handler.mailed_at.items()}
+    fail("the next period")
+    assert "999 more errors" in text(arrived(smtp, 2)[1])
+
+
+def test_errors_of_many_places_are_ten_mails_a_period(
+    handler: ErrorMailHandler, smtp: SMTPServer
+) -> None:
+    for n in range(30):
+        code = compile("\n" * n + "1 / 0", "orders.py", "exec")
+        try:
+            exec(code)
+        except ZeroDivisionError:
+            logger.exception("place %d", n)
+    arrived(smtp, 10)
+
+
+def test_a_frozen_mail_server_holds_up_nobody_and_no_thread_for_long(
+    handler: ErrorMailHandler, smtp: SMTPServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    smtp.delay_seconds = 30.0
+    begun = time.monotonic()
+    fail("x")
+    assert time.monotonic() - begun < 0.4
+    eventually(lambda: not being_sent(), seconds=10)
+    smtp.go_on()
+    assert "timed out" in capsys.readouterr().err.lower()
+
+
+def test_a_mail_server_that_is_away_is_told_to_stderr_alone(
+    handler: ErrorMailHandler, settings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deliver_to(settings, 1)
+    fail("x")
+    eventually(lambda: not being_sent())
+    assert "ConnectionRefusedError" in capsys.readouterr().err
+
+
+def test_the_last_words_of_a_process_are_mailed(smtp: SMTPServer, tmp_path: Path) -> None:
+    script = (
+        "import logging, django; django.setup();"
+        "from patterns.queued_mail.error_mails import ErrorMailHandler;"
+        "from django.conf import settings;"
+        f"settings.ADMINS = {BOTH!r};"
+        "logging.getLogger().addHandler(ErrorMailHandler());"
+        "logging.getLogger().error('last words')"
+    )
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(SOURCES),
+        "DJANGO_SETTINGS_MODULE": "mail_shop.settings",
+        "QUEUED_MAIL_TEST_SMTP_PORT": str(smtp.port),
+    }
+    command = [sys.executable, "-c", script]
+    subprocess.run(command, env=environment, check=True, timeout=60, cwd=tmp_path)
+    assert arrived(smtp)[0]["Subject"] == "[Django] ERROR: last words"

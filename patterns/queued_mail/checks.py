@@ -1,5 +1,6 @@
 """System checks: each misconfiguration has an id and a hint. Run by `manage.py check`."""
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.mail.backends import smtp
 from django.db import connections, router
+from django.utils.log import AdminEmailHandler
 from django.utils.module_loading import import_string
 
 from . import configuration
@@ -116,6 +118,13 @@ def wrong_surroundings() -> Iterator[CheckMessage]:
             '"socket_connect_timeout": 2} (seconds).',
             id="queued_mail.W003",
         )
+    if settings.ADMINS and any(map(mails_through_queue, logging.getLogger("django").handlers)):
+        yield Warning(
+            "Django mails errors to ADMINS through the queue: not while the database is away.",
+            hint=f'In LOGGING set "loggers": {{"django": {{"handlers": []}}}}, and give the root '
+            f'logger a handler of class "{__package__}.error_mails.ErrorMailHandler".',
+            id="queued_mail.W005",
+        )
     if configuration.lease().total_seconds() <= deliver.time_limit:
         yield Warning(
             "QUEUED_MAIL_LEASE_SECONDS ends before a delivery must: a second one would begin.",
@@ -123,6 +132,12 @@ def wrong_surroundings() -> Iterator[CheckMessage]:
             f"{deliver.name}, or leave it out.",
             id="queued_mail.W004",
         )
+
+
+def mails_through_queue(handler: logging.Handler) -> bool:
+    """Tell whether a handler mails by the default backend."""
+    chosen = getattr(handler, "using", None) or getattr(handler, "email_backend", None)
+    return isinstance(handler, AdminEmailHandler) and chosen is None
 
 
 def backend_class(name: str) -> type:

@@ -1,9 +1,11 @@
 """Each misconfiguration has an id and a hint."""
 
+import logging
 from typing import Any
 
 import pytest
 from django.core.checks import run_checks
+from django.utils.log import AdminEmailHandler
 from mail_shop.celery import app
 
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
@@ -88,3 +90,19 @@ def test_w003_a_broker_without_a_timeout() -> None:
         assert list(found()) == ["queued_mail.W003"]
     finally:
         app.conf.broker_transport_options = options
+
+
+def test_w004_a_lease_that_ends_before_a_delivery_must(settings: Any) -> None:
+    settings.QUEUED_MAIL_LEASE_SECONDS = 330
+    assert list(found()) == ["queued_mail.W004"]
+
+
+def test_w005_error_mails_through_the_queue(settings: Any) -> None:
+    logger, handler = logging.getLogger("django"), AdminEmailHandler()
+    logger.addHandler(handler)
+    try:
+        assert found() == {}
+        settings.ADMINS = ["ops@example.com"]
+        assert list(found()) == ["queued_mail.W005"]
+    finally:
+        logger.removeHandler(handler)

@@ -37,16 +37,21 @@ def fault_of(message: Any) -> str:
         return "its headers are no object"
     if UNREADABLE in headers:
         return str(headers[UNREADABLE])
-    if "task" not in headers:  # the protocol of Celery 3, or no task at all
-        return ""
-    for key in ("task", "id"):
-        if not isinstance(headers.get(key), str) or not headers[key]:
-            return f"its header {key} is {headers.get(key)!r:.100}, no text"
+    if "task" in headers:
+        for key in ("task", "id"):
+            if not isinstance(headers.get(key), str) or not headers[key]:
+                return f"its header {key} is {headers.get(key)!r:.100}, no text"
+    payload = message.payload
+    # In the protocol of Celery 3 the body says what the headers say now.
+    fields = {**payload, **headers} if isinstance(payload, dict) else headers
+    if not isinstance(fields.get("shadow"), str | None):
+        return f"its shadow is {fields['shadow']!r:.100}, no name"
     return (
-        _limits_fault(headers.get("timelimit"))
-        or _stamps_fault(headers.get("stamped_headers"), headers.get("stamps"))
-        or _body_fault(message.payload)
+        _limits_fault(fields.get("timelimit"))
+        or _stamps_fault(fields.get("stamped_headers"), fields.get("stamps"))
+        or ("task" in headers and _body_fault(payload))
         or _depth_fault(headers, message)
+        or ""
     )
 
 

@@ -1,5 +1,6 @@
 """The forms of signing up, logging in and changing passwords."""
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,7 +11,10 @@ from django.core.exceptions import ValidationError
 
 from accounts.addresses import Mailbox
 from accounts.fields import AddressField, LoginAddressField, MailboxField, NameField, PasswordField
+from accounts.mails import send_password_reset
 from accounts.models import User
+
+logger = logging.getLogger(__name__)
 
 STRENGTH_HINT = "At least 8 characters, and nothing that is easily guessed."
 
@@ -90,6 +94,19 @@ class ResetForm(FocusFirstError, auth_forms.PasswordResetForm):
         except User.DoesNotExist:
             return ()
         return (user,) if user.is_active and user.has_usable_password() else ()
+
+    def send_mail(
+        self, subject: str, body: str, context: dict[str, Any], *_: Any, **__: Any
+    ) -> None:
+        """Send the mail of `mails.py`, whichever templates are named.
+
+        An error is logged, as Django does: the answer must not tell whether there is an account.
+        """
+        user = context["user"]
+        try:
+            send_password_reset(user, context)
+        except Exception:
+            logger.exception("No mail with a link for user %s.", user.pk)
 
 
 # Generic in the type stubs alone.

@@ -102,9 +102,6 @@ class PasswordResetView(auth_views.PasswordResetView):
     template_name = "accounts/password_reset.html"
     form_class = forms.ResetForm
     success_url = reverse_lazy("accounts:password_reset_done")
-    subject_template_name = "accounts/mail/password_reset_subject.txt"
-    email_template_name = "accounts/mail/password_reset.txt"
-    html_email_template_name = "accounts/mail/password_reset.html"
     # The address of the site comes from the settings: a request's Host header may be forged.
     extra_email_context = {"site_url": settings.SITE_URL, "project": settings.PROJECT}  # noqa: RUF012
 

@@ -55,8 +55,6 @@ beat_scheduler = "config.beat:ShopScheduler"
 # Intervals, in seconds, which begin with beat's start: a daily one would never come where somebody
 # deploys daily. An entry removed here is removed from the database too, by the scheduler.
 beat_schedule: dict[str, dict[str, Any]] = {
-    # A mail whose message was lost between commit and broker goes out this much later.
-    "queued_mail.enqueue_forgotten": {"task": "queued_mail.enqueue_forgotten", "schedule": 60},
     "queued_mail.delete_sent": {"task": "queued_mail.delete_sent", "schedule": 3600},
     "idempotency.delete_recorded": {"task": "idempotency.delete_recorded", "schedule": 3600},
     "config.clear_sessions": {"task": "config.clear_sessions", "schedule": 3600},

@@ -9,6 +9,7 @@ from email.utils import quote
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import django
 from environs import validate
 
 from config.environment import project_environment
@@ -143,6 +144,12 @@ DEFAULT_FROM_EMAIL = env.str(
     "DEFAULT_FROM_EMAIL", f'"{quote(PROJECT["name"])}" <{PROJECT["contact_email"]}>'
 )
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+EMAIL_SUBJECT_PREFIX = f"[{PROJECT['name']}] "
+# Who is mailed errors, past the queue and the database, ten in ten minutes at most; see LOGGING.
+# Django 6.0 wants addresses, and before it pairs with a name.
+ADMINS = env.list("ADMINS", [])
+if django.VERSION < (6, 0):
+    ADMINS = [("", address) for address in ADMINS]
 
 # Brokers: one for the shop, one for analytics, and nothing else in either. ------------------------
 BROKER_URL = env.str("BROKER_URL")
@@ -176,6 +183,16 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "filters": {"in_production": {"()": "django.utils.log.RequireDebugFalse"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line"},
+        "error_mails": {
+            "class": "patterns.queued_mail.error_mails.ErrorMailHandler",
+            "level": "ERROR",
+            "filters": ["in_production"],
+        },
+    },
+    "root": {"handlers": ["console", "error_mails"], "level": LOG_LEVEL},
+    # Django's own handlers would mail errors through the queue, and print each line twice.
+    "loggers": {"django": {"handlers": [], "level": "INFO"}},
 }

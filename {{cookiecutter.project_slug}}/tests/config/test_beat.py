@@ -141,7 +141,6 @@ def test_an_entry_that_the_code_no_longer_has_goes_and_somebodys_own_stays(
 
     expected = {
         "somebody's own",
-        "queued_mail.enqueue_forgotten",
         "queued_mail.delete_sent",
         "config.clear_sessions",
     }

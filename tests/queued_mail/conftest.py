@@ -24,7 +24,10 @@ from django.conf import settings
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
 # The kit, the generated project's way to run servers, and the smallest project with the pattern.
-SOURCES = [str(REPOSITORY), str(REPOSITORY / "{{cookiecutter.project_slug}}"), str(HERE)]
+SOURCES = [
+    *(str(REPOSITORY), str(REPOSITORY / "{{cookiecutter.project_slug}}"), str(HERE)),
+    str(HERE.parent / "durable_tasks"),
+]
 # Behind what is there: the template's folder has a `patterns` and a `tests` of its own.
 sys.path.extend(source for source in SOURCES if source not in sys.path)
 

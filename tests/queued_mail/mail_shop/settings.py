@@ -16,7 +16,9 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "patterns.queued_mail",
     "patterns.idempotency",
+    "patterns.durable_tasks",
     "mail_shop",
+    "durable_shop",
 ]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -43,6 +45,12 @@ DATABASES = {
         "USER": "postgres",
         "NAME": "shop",
     }
+}
+# Django's own handler of error mails would send them through the queue.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "loggers": {"django": {"handlers": [], "level": "INFO"}},
 }
 DEFAULT_FROM_EMAIL = "The Shop <shop@example.com>"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,0 +1,202 @@
+"""Real servers for durable tasks: PostgreSQL, Valkey, workers, relays.
+
+The Django of the kit's test process is the one that tests/queued_mail/conftest.py configures.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import kombu.pools
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from tests.queued_mail.conftest import SOURCES, eventually, socket_folder, start_postgres
+
+HERE = Path(__file__).parent
+if str(HERE) not in sys.path:
+    sys.path.append(str(HERE))
+
+# isort: split
+# Models can be imported once Django is configured.
+from development.server import Server
+from development.valkey import start_valkey
+from durable_shop.celery import app
+from durable_shop.models import Note
+
+from patterns.durable_tasks.models import Firing, QueueRow, TaskRow
+
+NOT_STARTED = "none.invalid"
+PATHS = [*SOURCES, str(HERE)]
+
+app.loader.import_default_modules()
+app.finalize()
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> Iterator[None]:
+    """Start a PostgreSQL, unless other tests of this process have one."""
+    with django_db_blocker.unblock():
+        if connection.settings_dict["HOST"] != NOT_STARTED:
+            yield
+            return
+        server = start_postgres(tmp_path_factory.mktemp("postgres"), database="shop", durable=False)
+        connection.settings_dict["HOST"] = socket_folder(server.url)
+        call_command("migrate", run_syncdb=True, verbosity=0)
+        yield
+        connection.close()
+        server.stop()
+
+
+@pytest.fixture(autouse=True)
+def empty_tables(database: None) -> Iterator[None]:
+    yield
+    connection.close()
+    for model in (TaskRow, QueueRow, Firing, Note):
+        model.objects.all().delete()
+    connection.close()
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Server]:
+    server = start_valkey(tmp_path / "broker", durable=False)
+    point_at(server.url)
+    yield server
+    point_at("redis://127.0.0.1:1/0")
+    server.stop()
+
+
+def point_at(url: str) -> None:
+    app.conf.broker_url = app.conf.broker_read_url = app.conf.broker_write_url = url
+    kombu.pools.reset()
+    app._after_fork()
+
+
+@dataclass
+class Process:
+    """A running worker, relay or beat, and what it wrote."""
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def words(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def kill(self) -> None:
+        """End it with its children, as a machine that loses power does."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self, patience_seconds: float = 20) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(patience_seconds)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+Start = Callable[..., Process]
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """What tasks wrote that contact the outside, a line each."""
+    path = tmp_path / "outside"
+    path.touch()
+    return path
+
+
+@pytest.fixture
+def start(broker: Server, tmp_path: Path, outside: Path) -> Iterator[Start]:
+    """Return a function that starts a process of the durable shop."""
+    processes: list[Process] = []
+
+    def begin(*command: str, **environment: str) -> Process:
+        log = tmp_path / f"process-{len(processes)}.log"
+        variables = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "PYTHONPATH": os.pathsep.join(PATHS),
+            "DJANGO_SETTINGS_MODULE": "durable_shop.settings",
+            "DURABLE_TEST_DATABASE_HOST": str(connection.settings_dict["HOST"]),
+            "DURABLE_TEST_BROKER": broker.url,
+            "DURABLE_TEST_OUTSIDE": str(outside),
+            **environment,
+        }
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, *command],
+                env=variables,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        processes.append(Process(process=process, log=log))
+        return processes[-1]
+
+    yield begin
+    for process in processes:
+        process.stop()
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+@pytest.fixture
+def start_worker(start: Start) -> Start:
+    """Return a function that starts a worker and waits until it takes tasks."""
+    numbers = iter(range(100))
+
+    def begin(*options: str, name: str = "", queue: str = "default", **environment: str) -> Process:
+        node = name or f"w{next(numbers)}@test"
+        command = ["-m", "celery", "-A", "durable_shop.celery", "worker", "-Q", queue, "-n", node]
+        command += ["-c", "1", "-l", "INFO", "--without-gossip", "--without-mingle", *options]
+        worker = start(*command, **environment)
+        eventually(lambda: " ready." in worker.words or fail_if_ended(worker))
+        return worker
+
+    return begin
+
+
+@pytest.fixture
+def start_relay(start: Start) -> Start:
+    """Return a function that starts a relay."""
+
+    def begin(*options: str, **environment: str) -> Process:
+        relay = start("-m", "durable_shop.manage", "relay", *options, **environment)
+        eventually(lambda: "relay: publishing" in relay.words or fail_if_ended(relay))
+        return relay
+
+    return begin
+
+
+def fail_if_ended(process: Process) -> bool:
+    assert process.process.poll() is None, process.words
+    return False
+
+
+def notes() -> list[str]:
+    return list(Note.objects.order_by("id").values_list("text", flat=True))
+
+
+def failed() -> TaskRow:
+    """Wait for the one failed row."""
+    row: TaskRow = eventually(lambda: TaskRow.objects.filter(state=4).first())
+    return row
+
+
+def all_done() -> bool:
+    return not TaskRow.objects.exists()

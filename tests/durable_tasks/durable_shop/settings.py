@@ -1,0 +1,30 @@
+"""Settings of the workers, relays and beats that tests start; all that differs is in the environment."""
+
+import os
+
+SECRET_KEY = "only-for-tests"
+USE_TZ = True
+INSTALLED_APPS = ["patterns.durable_tasks", "durable_shop"]
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": os.environ.get("DURABLE_TEST_DATABASE_HOST", "none.invalid"),
+        "USER": "postgres",
+        "NAME": "shop",
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
+CELERY_DB_REUSE_MAX = 10_000
+DURABLE_TASKS_LEASE_SECONDS = float(os.environ.get("DURABLE_TEST_LEASE", "60"))
+DURABLE_TASKS_PUBLICATION_LEASE_SECONDS = float(
+    os.environ.get("DURABLE_TEST_PUBLICATION_LEASE", "30")
+)
+DURABLE_TASKS_WINDOW = int(os.environ.get("DURABLE_TEST_WINDOW", "250"))
+DURABLE_TASKS_UNKNOWN_TASK_SECONDS = float(os.environ.get("DURABLE_TEST_UNKNOWN", "3600"))
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+}

@@ -1,0 +1,108 @@
+"""Tasks that do what tests need done to them."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from durable_shop.celery import app
+from durable_shop.models import Note
+
+
+def write(text):
+    Note.objects.create(text=text)
+
+
+@app.task(name="shop.write_note")
+def write_note(text, then=None):
+    """Write; then do something bad: its end and its effect commit together."""
+    write(text)
+    misbehave(then)
+    return text
+
+
+@app.task(name="shop.contact", atomic=False, bind=True)
+def contact(self, text, then=None, after=None):
+    """Contact the outside (a file), then complete."""
+    with Path(os.environ["DURABLE_TEST_OUTSIDE"]).open("a") as outside:
+        outside.write(f"{text}\n")
+    misbehave(then)
+    with self.completing() as completion:
+        write(text)
+        completion.result = text
+        if after:
+            write_note.delay(after)
+    misbehave("raise" if then == "raise after" else None)
+
+
+@app.task(name="shop.retry", bind=True, max_retries=3)
+def retry(self, how, text="retried"):
+    """Retry once, in one of Celery's ways; every attempt writes."""
+    write(f"{text} {self.request.retries}")
+    if self.request.retries == 0:
+        if how == "raise":
+            raise self.retry(countdown=0.1)
+        if how == "no throw":
+            self.retry(countdown=0.1, throw=False)
+        if how == "caught":
+            try:
+                self.retry(countdown=0.1)
+            except Exception:
+                return
+        if how == "arguments":
+            raise self.retry(args=["raise", "changed"], countdown=0.1)
+
+
+@app.task(
+    name="shop.autoretry",
+    bind=True,
+    autoretry_for=(OSError,),
+    retry_backoff=False,
+    default_retry_delay=0.1,
+    max_retries=2,
+)
+def autoretry(self, text):
+    """Fail always, with an error that is retried."""
+    write(f"{text} {self.request.retries}")
+    raise OSError("away")
+
+
+@app.task(name="shop.chained")
+def chained(before, text):
+    """Write what the step before returned."""
+    write(f"{before}>{text}")
+    return f"{before}>{text}"
+
+
+@app.task(name="shop.plain", durable=False)
+def plain(text):
+    """An ordinary Celery task."""
+    write(text)
+
+
+@app.task(name="shop.log_in")
+def log_in(user, password):
+    """Take a secret."""
+    write(user)
+
+
+def misbehave(how):
+    if how == "raise":
+        raise ValueError("told to")
+    if how == "memory":
+        raise MemoryError("told to")
+    if how == "exit":
+        sys.exit(3)
+    if how == "recursion":
+        misbehave(how)
+    if how == "kill process":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "kill worker":
+        os.kill(os.getppid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "sleep":
+        time.sleep(float(os.environ.get("DURABLE_TEST_SLEEP", "5")))
+    if isinstance(how, str) and how.startswith("wait for "):
+        while not Path(how.removeprefix("wait for ")).exists():
+            time.sleep(0.02)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,17 +21,13 @@ from django.db import connection
 from tests.queued_mail.conftest import SOURCES, eventually, socket_folder, start_postgres
 
 HERE = Path(__file__).parent
-if str(HERE) not in sys.path:
-    sys.path.append(str(HERE))
-
-# isort: split
 # Models can be imported once Django is configured.
-from development.server import Server
-from development.valkey import start_valkey
-from durable_shop.celery import app
-from durable_shop.models import Note
+from development.server import Server  # noqa: E402
+from development.valkey import start_valkey  # noqa: E402
+from durable_shop.celery import app  # noqa: E402
+from durable_shop.models import Note  # noqa: E402
 
-from patterns.durable_tasks.models import Firing, QueueRow, TaskRow
+from patterns.durable_tasks.models import Firing, QueueRow, TaskRow  # noqa: E402
 
 NOT_STARTED = "none.invalid"
 PATHS = [*SOURCES, str(HERE)]
@@ -149,10 +146,8 @@ def start(broker: Server, tmp_path: Path, outside: Path) -> Iterator[Start]:
     yield begin
     for process in processes:
         process.stop()
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 @pytest.fixture

@@ -7,3 +7,6 @@ class Note(models.Model):
     """A line that a task wrote: its effect in the database."""
 
     text = models.TextField()
+
+    def __str__(self):
+        return self.text

@@ -1,4 +1,4 @@
-"""Settings of the workers, relays and beats that tests start; all that differs is in the environment."""
+"""Settings of the processes that tests start; what differs between them is in the environment."""
 
 import os
 

@@ -20,6 +20,11 @@ TIMEOUT = httpx.Timeout(
     write=5,  # the request is one packet
     pool=1,  # never waited for: each charge has a connection of its own
 )
+# All of these together, and time to spare for an answer that comes in pieces.
+LONGEST_CALL_SECONDS = 60
+# How long the provider answers a repeated key with the first charge; later it would charge again.
+# A promise of theirs: take it from your provider's documentation.
+KEEPS_KEY_HOURS = 24
 TRY_LATER = frozenset(
     {408, 425, 429}
 )  # "timeout", "too early", "too many": said by a healthy server

@@ -6,6 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from config.celery import app
+from patterns.idempotency import ledger
 from patterns.retrying_task import PermanentError
 from payments import client
 from purchases import mails, packing
@@ -20,38 +21,40 @@ class OrderNotCharged(PermanentError):
     """The task would give away what has not been paid."""
 
 
-@app.task(name="purchases.charge", queue="purchasing")
+@app.task(name="purchases.charge", queue="purchasing", atomic=False)
 def charge(order_id: str) -> None:
     """Charge the customer, record it, and enqueue the pack-in.
 
     A declined card ends the order; the customer reads why on its page and in a mail.
-    Crash or duplicate: the provider is asked again with the same idempotency key, and so gives
-    the answer that it gave before; what is recorded once is not recorded again.
+    Crash or duplicate: the provider is asked with the same idempotency key, by one run at a time,
+    and never once its answer is recorded. The answer, the order's change, the pack-in and the end
+    of this task commit together.
     """
     order = _order(order_id)
     if order.charged_at is not None or order.declined_at is not None:
         return
-    # No transaction is open here: a slow provider must not hold a row or a snapshot.
-    try:
-        charged = client.charge(
-            amount_cents=order.price_cents,
-            currency=order.currency,
-            reference=str(order.id),
-            idempotency_key=f"order-{order.id}",
-        )
-    except client.PaymentDeclined as decline:
-        _record_decline(order_id, decline.reason)
-    else:
-        _record_charge(order_id, charged.id)
+    with ledger.effect(
+        f"order-{order.id}",
+        keeps_key_hours=client.KEEPS_KEY_HOURS,
+        lease_seconds=client.LONGEST_CALL_SECONDS,
+        # One run of a durable task is the current one: its next one need not wait for a dead one.
+        holder=charge.request.id or "",
+    ) as effect:
+        # No transaction is open here: a slow provider must not hold a row or a snapshot.
+        answer = effect.result if effect.is_recorded else _ask_provider(order, effect.key)
+        with charge.completing():
+            effect.record(answer)
+            _record(order_id, **answer)
 
 
 @app.task(name="purchases.pack_in", queue="purchasing")
 def pack_in(order_id: str) -> None:
     """Write the pack-in materials of a charged order.
 
-    Crash: nothing is written. Duplicate: the lock makes it wait, and then it finds the work done.
+    The body and the end of the task are one transaction. Crash: nothing is written. Duplicate: the
+    lock makes it wait, and then it finds the work done.
     """
-    with transaction.atomic():
+    with transaction.atomic():  # the task's own; called directly, there is none
         order = _order(order_id, is_locked=True)
         if order.packed_at is not None:
             return
@@ -74,23 +77,30 @@ def _order(order_id: str, *, is_locked: bool = False) -> Order:
         ) from error
 
 
-def _record_charge(order_id: str, charge_id: str) -> None:
-    with transaction.atomic():
-        order = _order(order_id, is_locked=True)
-        if order.charged_at is not None:
-            return
+def _ask_provider(order: Order, idempotency_key: str) -> dict[str, str]:
+    """Return the provider's answer as the ledger keeps it: a decline is one, and stays."""
+    try:
+        charged = client.charge(
+            amount_cents=order.price_cents,
+            currency=order.currency,
+            reference=str(order.id),
+            idempotency_key=idempotency_key,
+        )
+    except client.PaymentDeclined as decline:
+        return {"declined": decline.reason}
+    return {"charge_id": charged.id}
+
+
+def _record(order_id: str, *, charge_id: str = "", declined: str = "") -> None:
+    order = _order(order_id, is_locked=True)
+    if order.charged_at is not None:
+        return
+    if charge_id:
         order.charge_id, order.charged_at = charge_id, timezone.now()
-        # The money has moved: that outweighs a decline which a duplicate was told.
+        # The money has moved: that outweighs a decline that somebody wrote meanwhile.
         order.declined_at, order.decline_reason = None, ""
-        order.save(update_fields=["charge_id", "charged_at", "declined_at", "decline_reason"])
         pack_in.delay(order_id)
-
-
-def _record_decline(order_id: str, reason: str) -> None:
-    with transaction.atomic():
-        order = _order(order_id, is_locked=True)
-        if order.charged_at is not None or order.declined_at is not None:
-            return
-        order.declined_at, order.decline_reason = timezone.now(), reason
-        order.save(update_fields=["declined_at", "decline_reason"])
+    elif order.declined_at is None:
+        order.declined_at, order.decline_reason = timezone.now(), declined
         mails.payment_declined(order).send()
+    order.save(update_fields=["charge_id", "charged_at", "declined_at", "decline_reason"])

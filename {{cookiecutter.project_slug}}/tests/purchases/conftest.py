@@ -1,15 +1,18 @@
 """What the tests of the purchases share: a customer, a product, and a way to buy."""
 
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
-import redis
 from django.test import Client
 
 from accounts.models import User
+from development.testing import ROOT, stop, worker_environment
+from patterns.durable_tasks.models import TaskRow
 from purchases.models import Order, Product
 from purchases.placing import place_order
 
@@ -60,14 +63,25 @@ def queued_mail_backend(settings: Any) -> None:
 
 
 @pytest.fixture
-def waiting(broker_url: str) -> Callable[[str], int]:
-    """Count the messages that wait in a queue of the test's own broker."""
+def waiting(db: None) -> Callable[[str], list[str]]:
+    """Name the tasks that wait in a queue, in order."""
 
-    def count(queue: str) -> int:
-        with redis.Redis.from_url(broker_url) as broker:
-            return int(broker.llen(queue))
+    def names(queue: str) -> list[str]:
+        rows = TaskRow.objects.filter(queue=queue).order_by("enqueued_at")
+        return list(rows.values_list("name", flat=True))
 
-    return count
+    return names
+
+
+@pytest.fixture
+def relay(transactional_db: None, broker_url: str) -> Iterator[None]:
+    """Run a relay, which publishes to the test's own broker."""
+    command = [sys.executable, "manage.py", "relay"]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=worker_environment(), stderr=subprocess.DEVNULL
+    )
+    yield
+    stop(process)
 
 
 @pytest.fixture

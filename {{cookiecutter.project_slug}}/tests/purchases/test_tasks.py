@@ -1,16 +1,22 @@
 """One charge, one pack-in and one mail, whatever is delivered twice or fails; with real workers."""
 
+import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+import psutil
 import pytest
 from django.core.mail import EmailMessage
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from development.testing import PaymentProvider
+from patterns.durable_tasks.errors import QueueFull
+from patterns.durable_tasks.models import TaskRow
+from patterns.idempotency.errors import EffectInProgress, KeyTooOld
+from patterns.idempotency.models import Effect
 from patterns.retrying_task import PermanentError
 from payments import client
 from purchases import tasks
@@ -25,7 +31,7 @@ def settled(order: Order) -> bool:
     return bool(order.packed_at and order.mailed_at)
 
 
-@pytest.mark.usefixtures("queued_mail_backend")
+@pytest.mark.usefixtures("queued_mail_backend", "relay")
 def test_a_purchase_is_charged_packed_and_mailed_once_though_the_provider_fails_three_times(
     placed: Callable[[], Order],
     payment_provider: PaymentProvider,
@@ -57,24 +63,87 @@ def test_a_purchase_is_charged_packed_and_mailed_once_though_the_provider_fails_
     assert [sum(each in mail for mail in found) for each in ids] == [1, 1]
 
 
-def test_two_workers_at_once_charge_and_pack_once(
-    placed: Callable[[], Order], payment_provider: PaymentProvider, waiting: Callable[[str], int]
+@pytest.mark.usefixtures("relay")
+def test_a_process_killed_while_the_provider_charges_leaves_one_charge_and_one_pack_in(
+    placed: Callable[[], Order],
+    payment_provider: PaymentProvider,
+    celery_worker_process: Workers,
+    eventually: Callable[[Callable[[], bool]], None],
 ) -> None:
-    payment_provider.control(slow_seconds=0.3)  # long enough that both ask before one has recorded
+    payment_provider.control(slow_seconds=1)
+    order = placed()
+    worker = celery_worker_process("purchasing")
+    eventually(lambda: payment_provider.charges()["attempts"] == 1)
+    kill_process_of(worker)
+    eventually(lambda: packed(order))
+    assert [made["id"] for made in payment_provider.charges()["charges"]] == [order.charge_id]
+    assert payment_provider.charges()["attempts"] == 2
+    assert not TaskRow.objects.filter(queue="purchasing").exists()
+
+
+@pytest.mark.usefixtures("relay")
+def test_a_process_killed_between_charge_and_commit_leaves_one_charge_and_one_pack_in(
+    placed: Callable[[], Order],
+    payment_provider: PaymentProvider,
+    celery_worker_process: Workers,
+    eventually: Callable[[Callable[[], bool]], None],
+) -> None:
+    order = placed()
+    with transaction.atomic():
+        Order.objects.select_for_update().get(pk=order.pk)
+        worker = celery_worker_process("purchasing")
+        eventually(somebody_waits_for_us)
+        assert len(payment_provider.charges()["charges"]) == 1
+        kill_process_of(worker)
+    eventually(lambda: packed(order))
+    assert [made["id"] for made in payment_provider.charges()["charges"]] == [order.charge_id]
+    assert Effect.objects.get().attempts == 2
+    assert not TaskRow.objects.filter(queue="purchasing").exists()
+
+
+def kill_process_of(worker: "subprocess.Popen[bytes]") -> None:
+    """Kill the one process in which the worker runs tasks."""
+    [child] = psutil.Process(worker.pid).children()
+    child.kill()
+
+
+def packed(order: Order) -> bool:
+    order.refresh_from_db()
+    return order.packed_at is not None
+
+
+def somebody_waits_for_us() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM pg_locks"
+            " WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+        )
+        return cursor.fetchone() is not None
+
+
+def test_two_workers_at_once_charge_and_pack_once(
+    placed: Callable[[], Order],
+    payment_provider: PaymentProvider,
+    waiting: Callable[[str], list[str]],
+) -> None:
+    payment_provider.control(slow_seconds=0.5)  # long enough that both come before one has recorded
     order = placed()
 
-    def run(task: Callable[[str], None]) -> None:
+    def run(task: Callable[[str], None]) -> str:
         try:
             task(str(order.id))
+        except EffectInProgress:
+            return "is tried again"
         finally:
             connection.close()
+        return "ran"
 
     with ThreadPoolExecutor(2) as workers:
-        list(workers.map(run, [tasks.charge, tasks.charge]))
+        assert sorted(workers.map(run, [tasks.charge] * 2)) == ["is tried again", "ran"]
         charges = payment_provider.charges()
-        assert (charges["attempts"], len(charges["charges"])) == (2, 1)
-        assert waiting("purchasing") == 2  # one charge of the purchase, and one pack-in
-        list(workers.map(run, [tasks.pack_in, tasks.pack_in]))
+        assert (charges["attempts"], len(charges["charges"])) == (1, 1)
+        assert waiting("purchasing") == ["purchases.charge", "purchases.pack_in"]
+        assert list(workers.map(run, [tasks.pack_in] * 2)) == ["ran", "ran"]
     order.refresh_from_db()
     assert order.packed_at is not None
 
@@ -104,10 +173,58 @@ def test_what_was_recorded_is_not_charged_again(
     assert payment_provider.charges()["attempts"] == 1
 
 
+def test_a_charge_its_record_and_its_pack_in_commit_together_or_not_at_all(
+    placed: Callable[[], Order],
+    payment_provider: PaymentProvider,
+    waiting: Callable[[str], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(order_id: str) -> None:
+        raise QueueFull
+
+    order = placed()
+    with monkeypatch.context() as patch:
+        patch.setattr(tasks.pack_in, "delay", full)
+        with pytest.raises(QueueFull):
+            tasks.charge(str(order.id))
+    order.refresh_from_db()
+    assert order.charged_at is None
+    assert Effect.objects.get().result is None
+    tasks.charge(str(order.id))
+    order.refresh_from_db()
+    assert [made["id"] for made in payment_provider.charges()["charges"]] == [order.charge_id]
+    assert waiting("purchasing") == ["purchases.charge", "purchases.pack_in"]
+
+
+def test_a_charge_older_than_the_providers_memory_is_left_to_a_person(
+    placed: Callable[[], Order], payment_provider: PaymentProvider
+) -> None:
+    order = placed()
+    payment_provider.control(fail_after_charge_next=1)
+    with pytest.raises(client.PaymentUnavailable):
+        tasks.charge(str(order.id))
+    Effect.objects.update(first_tried_at=timezone.now() - timedelta(hours=client.KEEPS_KEY_HOURS))
+    with pytest.raises(KeyTooOld):
+        tasks.charge(str(order.id))
+    assert payment_provider.charges()["attempts"] == 1
+
+
+def test_an_answer_that_the_ledger_knows_is_not_asked_for_again(
+    placed: Callable[[], Order], payment_provider: PaymentProvider
+) -> None:
+    order = placed()
+    tasks.charge(str(order.id))
+    Order.objects.update(charged_at=None, charge_id="")  # somebody's mistake
+    tasks.charge(str(order.id))
+    order.refresh_from_db()
+    assert order.charge_id == payment_provider.charges()["charges"][0]["id"]
+    assert payment_provider.charges()["attempts"] == 1
+
+
 def test_a_declined_card_ends_the_order_with_a_reason_and_a_mail(
     placed: Callable[[], Order],
     payment_provider: PaymentProvider,
-    waiting: Callable[[str], int],
+    waiting: Callable[[str], list[str]],
     mailoutbox: list[EmailMessage],
 ) -> None:
     payment_provider.control(decline_next=1)
@@ -118,7 +235,7 @@ def test_a_declined_card_ends_the_order_with_a_reason_and_a_mail(
     assert order.declined_at is not None
     assert order.decline_reason == "the card was declined"
     assert payment_provider.charges() == {"charges": [], "attempts": 1}
-    assert waiting("purchasing") == 1  # the purchase's own charge, and no pack-in
+    assert waiting("purchasing") == ["purchases.charge"]  # the purchase's own, and no pack-in
     assert [mail.subject.split(":")[0] for mail in mailoutbox] == ["Your order", "Payment declined"]
 
 
@@ -127,7 +244,8 @@ def test_money_that_has_moved_outweighs_a_decline(
 ) -> None:
     order = placed()
     Order.objects.filter(pk=order.pk).update(declined_at=timezone.now(), decline_reason="no")
-    tasks._record_charge(str(order.id), "ch_1")
+    with transaction.atomic():
+        tasks._record(str(order.id), charge_id="ch_1")
     order.refresh_from_db()
     assert (order.charge_id, order.declined_at, order.decline_reason) == ("ch_1", None, "")
 

@@ -29,7 +29,7 @@ def test_a_pattern_imports_no_other_pattern(pattern: Path) -> None:
     others = {"patterns", *(path.stem for path in patterns if path != pattern)}
     outside = {name for tree in trees(pattern) for name in imported(tree)} & others
     assert not outside, f"{pattern.name} imports {outside}: copied elsewhere it would break"
-    assert not any(leaves_its_package(tree, pattern) for tree in trees(pattern))
+    assert not [file for file in files(pattern) if leaves_its_package(file, pattern)]
 
 
 @each_pattern
@@ -71,10 +71,14 @@ def sections(text: str) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
+def files(pattern: Path) -> list[Path]:
+    """Return the modules of a pattern."""
+    return [pattern] if pattern.is_file() else sorted(pattern.rglob("*.py"))
+
+
 def trees(pattern: Path) -> list[ast.Module]:
     """Parse the modules of a pattern."""
-    files = [pattern] if pattern.is_file() else sorted(pattern.rglob("*.py"))
-    return [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+    return [ast.parse(file.read_text(encoding="utf-8")) for file in files(pattern)]
 
 
 def imported(tree: ast.Module) -> set[str]:
@@ -93,9 +97,10 @@ def imported(tree: ast.Module) -> set[str]:
     return {name.split(".")[0] for name in names}
 
 
-def leaves_its_package(tree: ast.Module, pattern: Path) -> bool:
-    """Tell whether a module's relative imports lead out of the pattern; no package is nested."""
-    deepest = 1 if pattern.is_dir() else 0
+def leaves_its_package(file: Path, pattern: Path) -> bool:
+    """Tell whether a module's relative imports lead out of the pattern."""
+    deepest = len(file.relative_to(pattern).parts) if pattern.is_dir() else 0
+    tree = ast.parse(file.read_text(encoding="utf-8"))
     levels = {node.level for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     return max(levels, default=0) > deepest
 

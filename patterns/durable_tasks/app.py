@@ -29,6 +29,12 @@ class DurableCelery(Celery):
     """A Celery app whose base task is durable."""
 
     control_cls = f"{__package__}.app:DurableControl"
+    amqp_cls = f"{__package__}.envelope:DurableAMQP"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """As Celery's; its workers keep every message that cannot become a task."""
+        super().__init__(*args, **kwargs)
+        self.add_defaults({"worker_consumer": f"{__package__}.consumer:DurableConsumer"})
 
     def send_task(  # type: ignore[override]  # what Celery lists one by one is passed through
         self, name: str, args: Any = None, kwargs: Any = None, **options: Any

@@ -52,6 +52,18 @@ class DurableConsumer(Consumer):  # type: ignore[misc]  # it comes without types
 
         return on_task_received
 
+    def call_soon_ack(self, p: Any, *args: Any, **kwargs: Any) -> Any:
+        """As Celery's; a message that raised after its acknowledgment was ordered has it by then.
+
+        `p` is a message's method: in a solo pool the task runs between the two.
+        """
+
+        def settle() -> None:
+            if not p.__self__.acknowledged:
+                p(*args, **kwargs)
+
+        return super().call_soon_ack(settle)
+
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         """Keep a message whose body cannot be decompressed or decoded."""
         self.keep_malformed(message, exc)

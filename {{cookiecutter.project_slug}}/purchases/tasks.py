@@ -42,7 +42,7 @@ def charge(order_id: str) -> None:
     ) as effect:
         # No transaction is open here: a slow provider must not hold a row or a snapshot.
         answer = effect.result if effect.is_recorded else _ask_provider(order, effect.key)
-        with charge.completing():
+        with charge.completing():  # type: ignore[attr-defined]  # the stubs know Celery's base alone
             effect.record(answer)
             _record(order_id, **answer)
 

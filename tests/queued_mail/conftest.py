@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -234,40 +235,52 @@ class Worker:
 
 
 @pytest.fixture
-def start_worker(
-    database: Server, broker: Server, tmp_path: Path
-) -> Iterator[Callable[..., Worker]]:
-    """Return a function that starts a worker of the shop, every warning an error."""
-    workers: list[Worker] = []
+def start(database: Server, broker: Server, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
+    """Return a function that starts a process of the shop, every warning an error."""
+    processes: list[Worker] = []
 
-    def start(smtp_port: int, **more: str) -> Worker:
-        log = tmp_path / f"worker-{len(workers)}.log"
-        environment = {
+    def begin(*command: str, **environment: str) -> Worker:
+        log = tmp_path / f"process-{len(processes)}.log"
+        variables = {
             "PATH": os.environ["PATH"],
             "HOME": str(tmp_path),
             "PYTHONPATH": os.pathsep.join(SOURCES),
             "DJANGO_SETTINGS_MODULE": "mail_shop.settings",
             "QUEUED_MAIL_TEST_DATABASE_HOST": socket_folder(database.url),
             "QUEUED_MAIL_TEST_BROKER": broker.url,
-            "QUEUED_MAIL_TEST_SMTP_PORT": str(smtp_port),
             "QUEUED_MAIL_TEST_FLAG": str(tmp_path / "flag"),
-            **more,
+            **environment,
         }
-        command = [sys.executable, "-W", "error", "-m", "celery", "-A", "mail_shop", "worker"]
-        command += ["-Q", "mail", "-c", "1", "-l", "INFO", "-n", f"w{len(workers)}@test"]
-        command += ["--without-gossip", "--without-mingle"]
         with log.open("wb") as output:
             process = subprocess.Popen(
-                command, env=environment, stdout=output, stderr=output, start_new_session=True
+                [sys.executable, "-W", "error", *command],
+                env=variables,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
-        worker = Worker(process=process, log=log)
-        workers.append(worker)
+        processes.append(Worker(process=process, log=log))
+        return processes[-1]
+
+    yield begin
+    for process in processes:
+        process.stop()
+
+
+@pytest.fixture
+def start_worker(start: Callable[..., Worker]) -> Callable[..., Worker]:
+    """Return a function that starts a worker and waits until it takes tasks."""
+    numbers = count()
+
+    def begin(smtp_port: int, **environment: str) -> Worker:
+        command = ["-m", "celery", "-A", "mail_shop", "worker", "-Q", "mail", "-c", "1"]
+        command += ["-n", f"w{next(numbers)}@test", "-l", "INFO"]
+        command += ["--without-gossip", "--without-mingle"]
+        worker = start(*command, QUEUED_MAIL_TEST_SMTP_PORT=str(smtp_port), **environment)
         eventually(lambda: " ready." in worker.words or fail_if_ended(worker))
         return worker
 
-    yield start
-    for worker in workers:
-        worker.stop()
+    return begin
 
 
 def fail_if_ended(worker: Worker) -> bool:

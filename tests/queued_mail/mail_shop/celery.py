@@ -6,10 +6,14 @@ import warnings
 from celery import Celery, Task
 from celery.exceptions import CDeprecationWarning, SecurityWarning
 
+from patterns.durable_tasks.app import DurableCelery
+from patterns.durable_tasks.task import DurableTask
+
 # Celery 5.7 would have queues in `task_routes` alone; that is the project's choice, not a fault.
 warnings.filterwarnings("ignore", r"\s*The 'queue' task attribute", CDeprecationWarning)
 # Containers run tests as root.
 warnings.filterwarnings("ignore", "You're running the worker with superuser", SecurityWarning)
+IS_DURABLE = "QUEUED_MAIL_TEST_DURABLE" in os.environ
 
 
 class RetryingTask(Task):
@@ -29,7 +33,17 @@ class RetryingTask(Task):
             raise self.retry(exc=error, countdown=0.3) from error
 
 
-app = Celery("shop", task_cls=RetryingTask)
+class DurableRetryingTask(DurableTask, RetryingTask):
+    """The same on a row, as the generated shop has it."""
+
+    abstract = True
+
+
+app = (
+    DurableCelery("shop", task_cls=DurableRetryingTask)
+    if IS_DURABLE
+    else Celery("shop", task_cls=RetryingTask)
+)
 app.conf.update(
     broker_url=os.environ.get("QUEUED_MAIL_TEST_BROKER", "redis://127.0.0.1:1/0"),
     task_default_queue="default",
@@ -37,7 +51,7 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     # One second, so that a message of a killed worker is seen again while a test looks on.
     broker_transport_options={
-        "visibility_timeout": 2,
+        "visibility_timeout": 3600 if IS_DURABLE else 2,
         "unacked_restore_interval": 1,
         "socket_timeout": 2,
         "socket_connect_timeout": 2,
@@ -47,4 +61,6 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     broker_heartbeat=1,
 )
+if IS_DURABLE:
+    app.conf.update(worker_soft_shutdown_timeout=0.5, worker_enable_soft_shutdown_on_idle=True)
 app.autodiscover_tasks()

@@ -1,0 +1,174 @@
+"""Mail on a durable base task: its task is a row beside the mail's, and both end together."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from development.server import Server
+from mail_shop.models import Order
+
+from patterns.durable_tasks.models import TaskRow
+from patterns.queued_mail.models import QueuedMail
+from tests.queued_mail.conftest import SMTPServer, Worker, eventually
+
+Start = Callable[..., Worker]
+SEND = """
+import os, sys, django
+django.setup()
+from django.core.mail import EmailMessage
+from django.db import transaction
+from mail_shop.models import Order
+for name in sys.argv[2:]:
+    with transaction.atomic():
+        headers = {"Message-ID": f"<{name}@example.com>"}
+        Order.objects.create(message_id=headers["Message-ID"])
+        EmailMessage(name, "x", None, ["anna@example.com"], headers=headers).send()
+        transaction.set_rollback(sys.argv[1] == "undo")
+"""
+
+
+@pytest.fixture
+def durable(start: Start, start_worker: Start) -> Any:
+    """The shop's processes with a durable base task."""
+
+    class Durable:
+        begin = staticmethod(partial(start, QUEUED_MAIL_TEST_DURABLE="1"))
+        worker = staticmethod(partial(start_worker, QUEUED_MAIL_TEST_DURABLE="1"))
+
+        def send(self, *names: str, end: str = "commit", **environment: str) -> None:
+            sender = self.begin("-c", SEND, end, *names, **environment)
+            assert sender.process.wait(60) == 0, sender.words
+
+        def relay(self) -> Worker:
+            relay = self.begin("-m", "django", "relay")
+            eventually(lambda: "relay: publishing" in relay.words or relay.process.poll())
+            assert relay.process.poll() is None, relay.words
+            return relay
+
+    yield Durable()
+    TaskRow.objects.all().delete()
+
+
+def child_of(worker: Worker) -> int:
+    [child] = psutil.Process(worker.process.pid).children()
+    return child.pid
+
+
+def is_sent() -> bool:
+    return QueuedMail.objects.filter(sent_at__isnull=False).exists()
+
+
+def is_idle() -> bool:
+    return not TaskRow.objects.exists()
+
+
+def test_a_mail_and_its_task_commit_together_or_not_at_all(durable: Any) -> None:
+    durable.send("undone", end="undo")
+    assert (QueuedMail.objects.count(), TaskRow.objects.count()) == (0, 0)
+    durable.send("one", "two", QUEUED_MAIL_TEST_BROKER="redis://127.0.0.1:1/0")  # nobody there
+    assert TaskRow.objects.filter(name="queued_mail.deliver", queue="mail").count() == 2
+    assert QueuedMail.objects.waiting().count() == 2
+
+
+def test_a_frozen_broker_holds_up_no_mail(durable: Any, broker: Server) -> None:
+    durable.send("before")  # what it takes to start the process
+    begun = time.monotonic()
+    durable.send("healthy")
+    healthy = time.monotonic() - begun
+    os.kill(broker.process.pid, signal.SIGSTOP)
+    try:
+        begun = time.monotonic()
+        durable.send(*(f"mail{n}" for n in range(20)))
+        assert time.monotonic() - begun < healthy + 2  # one timeout of the broker's
+    finally:
+        os.kill(broker.process.pid, signal.SIGCONT)
+    assert TaskRow.objects.count() == 22
+
+
+def test_the_end_of_the_task_commits_with_the_record_of_the_sent_mail(
+    durable: Any, smtp: SMTPServer
+) -> None:
+    durable.relay()
+    durable.worker(smtp.port)
+    durable.send("one")
+    eventually(is_sent)
+    assert Order.objects.get().is_mailed
+    assert is_idle()  # at once: not a moment later
+    assert len(smtp.mails) == 1
+
+
+def test_a_mail_is_retried_by_its_row_until_the_mail_server_is_back(
+    durable: Any, smtp_down: SMTPServer
+) -> None:
+    durable.relay()
+    durable.worker(smtp_down.port)
+    durable.send("one")
+    eventually(lambda: TaskRow.objects.filter(retries__gte=2).exists())
+    controller = smtp_down.start()
+    eventually(is_sent)
+    eventually(is_idle)
+    controller.stop()
+    assert len(smtp_down.mails) == 1
+
+
+def test_a_mail_that_is_refused_is_in_the_failed_set_and_failed(
+    durable: Any, smtp: SMTPServer
+) -> None:
+    smtp.replies_to_data = ["550 never"]
+    durable.relay()
+    durable.worker(smtp.port)
+    durable.send("one")
+    eventually(lambda: TaskRow.objects.filter(state=4).exists())
+    assert QueuedMail.objects.get().state == "failed"
+    assert "MailRefused" in TaskRow.objects.get().error
+
+
+def test_a_worker_process_killed_at_the_mail_server_does_not_hold_up_its_mail(
+    durable: Any, smtp: SMTPServer
+) -> None:
+    smtp.delay_seconds = 300.0
+    durable.relay()
+    worker = durable.worker(smtp.port)
+    durable.send("one")
+    eventually(lambda: smtp.offers == 1)
+    os.kill(child_of(worker), signal.SIGKILL)
+    smtp.delay_seconds = 0.0
+    eventually(is_sent, seconds=30)  # the mail's own lease would last six minutes
+    assert QueuedMail.objects.get().unanswered == 1
+
+
+def test_a_worker_process_killed_between_acceptance_and_commit_is_the_one_window(
+    durable: Any, smtp: SMTPServer, tmp_path: Path
+) -> None:
+    durable.relay()
+    worker = durable.worker(smtp.port)
+    durable.send("halts")
+    eventually((tmp_path / "flag").exists)  # the receiver of `mail_sent` halts before the commit
+    assert len(smtp.mails) == 1
+    os.kill(child_of(worker), signal.SIGKILL)
+    eventually(is_sent)
+    first, second = smtp.mails
+    assert first == second
+    assert QueuedMail.objects.get().unanswered == 1  # the one that is counted
+
+
+def test_a_mail_that_kills_its_processes_is_failed_in_its_row_too(
+    durable: Any, smtp: SMTPServer
+) -> None:
+    smtp.delay_seconds = 300.0
+    durable.relay()
+    worker = durable.worker(smtp.port)
+    durable.send("one")
+    for n in range(5):
+        eventually(lambda n=n: smtp.offers == n + 1)
+        os.kill(child_of(worker), signal.SIGKILL)
+    eventually(lambda: TaskRow.objects.filter(state=4).exists())
+    mail = QueuedMail.objects.get()
+    assert (mail.state, mail.attempts) == ("failed", 5)
+    assert "died 5 times" in mail.error

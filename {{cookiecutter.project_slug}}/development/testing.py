@@ -150,13 +150,17 @@ class PaymentProvider:
 
 
 class WorkerProcesses:
-    """Real `celery worker` processes on the test's own database, brokers, mail server, provider."""
+    """Real `celery worker` processes on the test's own database, brokers, mail server, provider.
+
+    With the shop's first worker comes a relay, which brings the workers their tasks.
+    """
 
     def __init__(self, logs: Path, folder: str) -> None:
         """Write the workers' output to `logs`; the processes belong to `folder`."""
         self._logs = logs
         self._folder = folder
         self._stack = ExitStack()
+        self._has_relay = False
 
     def start(
         self, queue: str, *, app: str = "config", env: Mapping[str, str] | None = None
@@ -168,18 +172,28 @@ class WorkerProcesses:
         log = self._logs / f"{queue}-{free_port()}.log"
         command = [sys.executable, "-m", "celery", "-A", app, "worker", "-Q", queue, "-c", "1"]
         command += ["-n", f"{log.stem}@%h", "--without-gossip", "--without-mingle", "-l", "INFO"]
+        process = self._run(command, log, b" ready.", env or {})
+        if app == "config" and not self._has_relay:
+            self._has_relay = True
+            log = self._logs / f"relay-{free_port()}.log"
+            self._run([sys.executable, "manage.py", "relay"], log, b"publishing", env or {})
+        return process
+
+    def _run(
+        self, command: list[str], log: Path, ready: bytes, env: Mapping[str, str]
+    ) -> "subprocess.Popen[bytes]":
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env=worker_environment() | {BELONGS_TO: self._folder} | dict(env or {}),
+                env=worker_environment() | {BELONGS_TO: self._folder} | dict(env),
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
             )
         process.log_path = log  # type: ignore[attr-defined]
         self._stack.callback(stop, process)
-        wait_for(lambda: b" ready." in log.read_bytes(), process, f"worker {queue}", log)
+        wait_for(lambda: ready in log.read_bytes(), process, log.stem, log)
         return process
 
     def __enter__(self) -> Self:

@@ -1,9 +1,7 @@
 """What the tests of the purchases share: a customer, a product, and a way to buy."""
 
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +9,6 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from development.testing import ROOT, stop, worker_environment
 from patterns.durable_tasks.models import TaskRow
 from purchases.models import Order, Product
 from purchases.placing import place_order
@@ -71,17 +68,6 @@ def waiting(db: None) -> Callable[[str], list[str]]:
         return list(rows.values_list("name", flat=True))
 
     return names
-
-
-@pytest.fixture
-def relay(transactional_db: None, broker_url: str) -> Iterator[None]:
-    """Run a relay, which publishes to the test's own broker."""
-    command = [sys.executable, "manage.py", "relay"]
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=worker_environment(), stderr=subprocess.DEVNULL
-    )
-    yield
-    stop(process)
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def settled(order: Order) -> bool:
     return bool(order.packed_at and order.mailed_at)
 
 
-@pytest.mark.usefixtures("queued_mail_backend", "relay")
+@pytest.mark.usefixtures("queued_mail_backend")
 def test_a_purchase_is_charged_packed_and_mailed_once_though_the_provider_fails_three_times(
     placed: Callable[[], Order],
     payment_provider: PaymentProvider,
@@ -63,7 +63,6 @@ def test_a_purchase_is_charged_packed_and_mailed_once_though_the_provider_fails_
     assert [sum(each in mail for mail in found) for each in ids] == [1, 1]
 
 
-@pytest.mark.usefixtures("relay")
 def test_a_process_killed_while_the_provider_charges_leaves_one_charge_and_one_pack_in(
     placed: Callable[[], Order],
     payment_provider: PaymentProvider,
@@ -81,7 +80,6 @@ def test_a_process_killed_while_the_provider_charges_leaves_one_charge_and_one_p
     assert not TaskRow.objects.filter(queue="purchasing").exists()
 
 
-@pytest.mark.usefixtures("relay")
 def test_a_process_killed_between_charge_and_commit_leaves_one_charge_and_one_pack_in(
     placed: Callable[[], Order],
     payment_provider: PaymentProvider,

@@ -37,13 +37,14 @@ def fault_of(message: Any) -> str:
         return "its headers are no object"
     if UNREADABLE in headers:
         return str(headers[UNREADABLE])
-    if "task" in headers:
-        for key in ("task", "id"):
-            if not isinstance(headers.get(key), str) or not headers[key]:
-                return f"its header {key} is {headers.get(key)!r:.100}, no text"
     payload = message.payload
     # In the protocol of Celery 3 the body says what the headers say now.
     fields = {**payload, **headers} if isinstance(payload, dict) else headers
+    if "task" not in fields:
+        return "it names no task: not published by Celery?"
+    for key in ("task", "id"):
+        if not isinstance(fields.get(key), str) or not fields[key]:
+            return f"its {key} is {fields.get(key)!r:.100}, no text"
     if not isinstance(fields.get("shadow"), str | None):
         return f"its shadow is {fields['shadow']!r:.100}, no name"
     return (

@@ -1,27 +1,25 @@
-"""Beat's scheduler: django-celery-beat's, made patient and tidy."""
+"""Beat's scheduler: django-celery-beat's, made durable and tidy."""
 
 import logging
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connections
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 from django_celery_beat.schedulers import DatabaseScheduler
 
 from config.readiness import wait_until_ready
+from patterns.durable_tasks.scheduler import DurableScheduler
 
 logger = logging.getLogger(__name__)
 
 # What marks a row as ours; rows made in the admin are somebody's own and are left alone.
 FROM_CODE = "From beat_schedule in config/celery_settings.py: change it there."
-# How soon beat looks again after the database was away.
-PAUSE_SECONDS = 5.0
 
 
-class ShopScheduler(DatabaseScheduler):  # type: ignore[misc]  # it comes without types
+class ShopScheduler(DurableScheduler, DatabaseScheduler):  # type: ignore[misc]  # without types
     """A DatabaseScheduler that waits for database and migrations, and outlives an outage.
 
     An entry removed from the code is removed from the database; left there, it would run for ever.
-    Duplicate: two beats send everything twice; run one.
+    Duplicate: two beats send everything once; the second stands by.
     """
 
     def setup_schedule(self) -> None:
@@ -45,12 +43,3 @@ class ShopScheduler(DatabaseScheduler):  # type: ignore[misc]  # it comes withou
         super().update_from_dict(
             {name: {**entry, "description": FROM_CODE} for name, entry in mapping.items()}
         )
-
-    def tick(self, *args: Any, **kwargs: Any) -> float:
-        """Send what is due; return the seconds until the next look."""
-        try:
-            return float(super().tick(*args, **kwargs))
-        except (OperationalError, InterfaceError) as error:
-            logger.warning("The database is away, nothing is sent: %s", error)
-            connections.close_all()
-            return PAUSE_SECONDS

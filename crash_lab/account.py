@@ -34,6 +34,12 @@ class Account:
         """Keep a line of evidence."""
         self.notes.append(line)
 
+    def add_done(self, **counts: int) -> None:
+        """Add to what was done; what never occurs is not shown."""
+        for name, count in counts.items():
+            if count:
+                self.done[name] = self.done.get(name, 0) + count
+
     def close(self) -> None:
         """End the account: what is lost or doubled is a breach, whatever else was said."""
         self.seconds = time.monotonic() - self.began

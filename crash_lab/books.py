@@ -19,9 +19,10 @@ ORDERS = """
 """
 # Beat's own tasks come and go; these are the ones that somebody waits for. Nobody takes from admin.
 UNFINISHED = """
-    SELECT count(*) FROM durable_tasks_task
+    SELECT name, state, count(*) FROM durable_tasks_task
     WHERE state <> 4 AND (name LIKE 'purchases.%' OR name LIKE 'queued_mail.deliver'
         OR name LIKE 'lab.%') AND queue <> 'admin'
+    GROUP BY name, state
 """
 FAILED = "SELECT name, reason, left(error, 200) FROM durable_tasks_task WHERE state = 4"
 
@@ -62,11 +63,9 @@ def users(lab: Lab, load: Load) -> list[str]:
     return [row[0] for row in rows]
 
 
-def wait_until_quiet(lab: Lab, seconds: float = SETTLE_SECONDS) -> bool:
-    """Wait until nothing is left to run but failed tasks; tell whether it came to that."""
+def wait_until_quiet(lab: Lab, seconds: float = SETTLE_SECONDS) -> list[str]:
+    """Wait until nothing is left to run but failed tasks; return what is left after that time."""
     deadline = time.monotonic() + seconds
-    while lab.sql(UNFINISHED)[0][0]:
-        if time.monotonic() > deadline:
-            return False
+    while (left := lab.sql(UNFINISHED)) and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
-    return True
+    return [f"{count} {name} in state {state}" for name, state, count in left]

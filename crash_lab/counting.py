@@ -8,35 +8,47 @@ from crash_lab.customers import Load
 from crash_lab.lab import Lab
 
 
-def close_books(lab: Lab, account: Account, load: Load, *, mailer_crashes: int = 0) -> None:
-    """Wait for the end, and write into `account` what became of a load's purchases and signups.
+def close_books(lab: Lab, account: Account, *loads: Load, mailer_crashes: int = 0) -> None:
+    """Wait for the end, and write into `account` what became of purchases and signups.
 
     `mailer_crashes` is how often the mail worker lost its life or its database: each may have
     fallen between the mail server's acceptance and our commit, and sent one mail twice.
     """
-    account.expect(wait_until_quiet(lab), "tasks were still unfinished after the time to settle")
+    settle(lab, account)
+    for load in loads:
+        count_load(lab, account, load)
+    account.expect(
+        account.mailed_twice <= mailer_crashes,
+        f"{account.mailed_twice} mails came twice, and {mailer_crashes} crashes could explain it",
+    )
+    expect_none_failed(lab, account)
+
+
+def settle(lab: Lab, account: Account) -> None:
+    """Wait until nothing is left to run."""
+    left = wait_until_quiet(lab)
+    account.expect(not left, f"unfinished after the time to settle: {left}")
+
+
+def count_load(lab: Lab, account: Account, load: Load) -> None:
+    """Write into `account` what one load's purchases and signups have come to."""
     bought, people = orders(lab, load), users(lab, load)
     welcomed = lab.mails.arrived_for()
     confirmed = Counter(_recipients(lab, load))
     welcomes = [welcomed[email] - confirmed[email] for email in people]
     account.committed += len(bought) + len(people)
-    account.done |= {
-        "charged": sum(order.is_charged and order.charges == 1 for order in bought),
-        "packed": sum(order.is_packed for order in bought),
-        "mailed": sum(order.mails > 0 for order in bought),
-        "welcomed": sum(count > 0 for count in welcomes),
-    }
+    account.add_done(
+        charged=sum(order.is_charged and order.charges == 1 for order in bought),
+        packed=sum(order.is_packed for order in bought),
+        mailed=sum(order.mails > 0 for order in bought),
+        welcomed=sum(count > 0 for count in welcomes),
+    )
     _count_lost(account, load, bought, people, welcomes)
     account.doubled += sum(max(0, order.charges - 1) for order in bought)
     account.doubled += _written_twice(lab, bought)
     account.mailed_twice += sum(max(0, order.mails - 1) for order in bought)
     account.mailed_twice += sum(max(0, count - 1) for count in welcomes)
-    account.expect(
-        account.mailed_twice <= mailer_crashes,
-        f"{account.mailed_twice} mails came twice, and {mailer_crashes} crashes could explain it",
-    )
     account.longest_request_seconds = max(account.longest_request_seconds, load.longest_seconds)
-    expect_none_failed(lab, account)
 
 
 def expect_none_failed(lab: Lab, account: Account) -> None:
@@ -85,7 +97,7 @@ def count_effects(lab: Lab, account: Account, name: str, tokens: list[str]) -> N
     committed = {token for token, what in rows if what == "committed"}
     effects = Counter(token for token, what in rows if what == "effect")
     account.committed += len(committed)
-    account.done[name] = account.done.get(name, 0) + len(effects)
+    account.add_done(**{name: len(effects)})
     lost, doubled = committed - set(effects), [t for t, count in effects.items() if count > 1]
     account.lost += len(lost)
     account.doubled += len(doubled)

@@ -1,8 +1,8 @@
 """Scenario 9: tasks whose end is awkward: a retry within a transaction, an error in COMMIT."""
 
 from crash_lab.account import Account
-from crash_lab.books import FAILED, wait_until_quiet
-from crash_lab.counting import count_effects
+from crash_lab.books import FAILED
+from crash_lab.counting import count_effects, settle
 from crash_lab.lab import Lab
 from crash_lab.proxy import Proxy
 
@@ -22,7 +22,7 @@ def awkward_endings(lab: Lab, account: Account) -> None:
             calls = [(name, token) for name in tokens for token in tokens[name]]
             for name, token in lab.chance.sample(calls, len(calls)):
                 lab.enqueue(f"lab.{name}", [token])
-            account.expect(wait_until_quiet(lab), "tasks were still unfinished")
+            settle(lab, account)
             account.expect(proxy.cuts >= count, f"{proxy.cuts} COMMITs were cut off, {count} due")
         finally:
             use_database(lab, lab.database.url)

@@ -31,9 +31,8 @@ def broker_outages(lab: Lab, account: Account) -> None:
     connections = connections_of_web(lab)
     account.expect(not connections, f"the web has {connections} connections to the broker")
     crashes = lab.supervisor.processes["worker_mail"].starts - mailers
-    for load in loads:
-        # A mail worker that a broker drove out may have lost one commit, as a killed one.
-        close_books(lab, account, load, mailer_crashes=crashes)
+    # A mail worker that a broker drove out may have lost one commit, as a killed one.
+    close_books(lab, account, *loads, mailer_crashes=crashes)
 
 
 def sign_up_during(lab: Lab, name: str, outage: Outage, seconds: float) -> Load:

@@ -11,6 +11,8 @@ from demo.client import wait_for
 CUSTOMERS = 2
 # Longer than the 2 s that a worker gives at a stop: some are put back amid their body.
 TASK_SECONDS = 3.0
+# How long old and new workers share a queue.
+OLD_SECONDS = 8.0
 LEFT_ALONE = "provider"
 WAIT_SECONDS = 60.0
 
@@ -22,8 +24,9 @@ def deploy(lab: Lab, account: Account) -> None:
     with load.buying(CUSTOMERS):
         for number in range(1 if lab.is_short else 5):
             tokens += one_deploy(lab, account, number)
+            time.sleep(OLD_SECONDS)
+            lab.supervisor.stop("worker_old")
     close_books(lab, account, load)
-    lab.supervisor.stop("worker_old")
     count_effects(lab, account, "run", tokens)
     spent = lab.sql(
         "SELECT name, max(crashes), max(retries) FROM lab_history WHERE at > now() - %s * "

@@ -1,8 +1,8 @@
 """Scenario 4: a task that kills its process, and one that kills its whole worker."""
 
 from crash_lab.account import Account
-from crash_lab.books import FAILED, wait_until_quiet
-from crash_lab.counting import count_effects
+from crash_lab.books import FAILED
+from crash_lab.counting import count_effects, settle
 from crash_lab.lab import Lab
 from demo.client import wait_for
 
@@ -21,7 +21,7 @@ def poison(lab: Lab, account: Account) -> None:
         lab.enqueue(name, [f"s4-{name}"], is_written_down=False)
     lab.enqueue("lab.effect", others[half:])
     wait_for("the end of the poison", lambda: len(lab.sql(FAILED)) == len(POISONS), SECONDS)
-    account.expect(wait_until_quiet(lab), "other tasks did not go on")
+    settle(lab, account)
     for name in POISONS:
         query = "SELECT count(*) FROM lab_event WHERE what = 'run' AND token = %s"
         runs = lab.sql(query, f"s4-{name}")[0][0]

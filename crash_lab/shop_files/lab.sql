@@ -4,6 +4,9 @@ CREATE TABLE lab_event (
 );
 CREATE INDEX ON lab_event (token);
 
+-- A row that a task's body locks, as it locks an order.
+CREATE TABLE lab_row (token text PRIMARY KEY);
+
 -- Each change of an order is counted, also one that writes what was there already.
 CREATE FUNCTION lab_order_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

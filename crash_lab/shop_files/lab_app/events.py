@@ -14,6 +14,12 @@ def effect(token: str) -> None:
         cursor.execute(INSERT, ["effect", token, os.getpid()])
 
 
+def lock(token: str) -> None:
+    """Hold a lock, for which another run of the same task waits, until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO lab_row (token) VALUES (%s) ON CONFLICT DO NOTHING", [token])
+
+
 def tell(what: str, token: str) -> None:
     """Tell the lab, whatever becomes of the caller's transaction."""
     with psycopg.connect(os.environ["LAB_DATABASE_URL"], autocommit=True) as outside:

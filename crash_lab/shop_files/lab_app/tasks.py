@@ -8,7 +8,7 @@ from celery.exceptions import Retry
 from config.celery import app
 from django.db import connection
 
-from lab_app.events import effect, is_first_run, tell
+from lab_app.events import effect, is_first_run, lock, tell
 
 # A lost connection and a soft limit hit the COMMIT itself: a deferred trigger runs in it.
 ON_COMMIT = "INSERT INTO lab_on_commit (what) VALUES (%s)"
@@ -25,6 +25,7 @@ def slow_effect(token: str, seconds: float) -> None:
     """Change the database, and take time before the end."""
     tell("run", token)
     effect(token)
+    lock(token)
     time.sleep(seconds)
 
 

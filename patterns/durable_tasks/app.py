@@ -6,8 +6,9 @@ from uuid import UUID
 
 from celery import Celery
 from celery.app.control import Control
+from celery.backends.base import DisabledBackend
 
-from . import calls, enqueue, fresh
+from . import calls, enqueue, fresh, refusals
 from .errors import NotKept
 
 
@@ -24,6 +25,20 @@ class DurableControl(Control):
             )
         return super().revoke(task_id, *args, **kwargs)
 
+    def rate_limit(self, task_name: str, rate_limit: Any, *args: Any, **kwargs: Any) -> Any:
+        """Limit plain tasks; raise `NotKept` for a durable one, whose messages would wait."""
+        if rate_limit and refusals.is_durable(self.app, task_name):
+            raise NotKept(f"{task_name}: {refusals.RATE_LIMIT}")
+        return super().rate_limit(task_name, rate_limit, *args, **kwargs)
+
+
+class NoResults(DisabledBackend):
+    """No result backend; says of a chord what else to do."""
+
+    def ensure_chords_allowed(self) -> None:
+        """Raise `NotKept`."""
+        raise NotKept(f"A chord is not kept; {refusals.REFUSED['chord']}.")
+
 
 class DurableCelery(Celery):
     """A Celery app whose base task is durable."""
@@ -35,6 +50,10 @@ class DurableCelery(Celery):
         """As Celery's; its workers keep every message that cannot become a task."""
         super().__init__(*args, **kwargs)
         self.add_defaults({"worker_consumer": f"{__package__}.consumer:DurableConsumer"})
+
+    def _get_backend(self) -> Any:
+        backend = super()._get_backend()  # type: ignore[misc]  # not in the stubs
+        return NoResults(app=self) if type(backend) is DisabledBackend else backend
 
     def send_task(  # type: ignore[override]  # what Celery lists one by one is passed through
         self, name: str, args: Any = None, kwargs: Any = None, **options: Any

@@ -43,24 +43,28 @@ def decode(text: str) -> tuple[list[Any], dict[str, Any]]:
     return args, kwargs
 
 
-def redacted(
-    run: Any, args: Sequence[Any], kwargs: Mapping[str, Any], words: tuple[str, ...]
-) -> tuple[str, str]:
-    """Return the reprs of args and kwargs for logs and Flower, secret values hidden by name."""
-    words = (*configuration.redacted_names(), *words)
-    names = positional_names(run)
-    shown = [
-        HIDDEN if _is_secret(names[n] if n < len(names) else "", words) else hide(value, words)
-        for n, value in enumerate(args)
-    ]
-    return (
-        saferepr(tuple(shown), SHOWN_CHARACTERS),
-        saferepr(hide(dict(kwargs), words), SHOWN_CHARACTERS),
-    )
+def redacted(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the reprs of args and kwargs for logs and Flower, secret values hidden by name.
+
+    `task` is None where this process does not know it: then nobody knows what a positional
+    argument is, and none is shown.
+    """
+    words = (*configuration.redacted_names(), *getattr(task, "redact", ()))
+    if task is None:
+        shown = [HIDDEN] * len(args)
+    else:
+        names, rest = positional_names(task.run)
+        shown = [
+            HIDDEN if _is_secret(names[n] if n < len(names) else rest, words) else hide(each, words)
+            for n, each in enumerate(args)
+        ]
+    return _repr(tuple(shown)), _repr(hide(kwargs, words))
 
 
 def hide(value: Any, words: tuple[str, ...]) -> Any:
     """Return a value with what lies under a secret name hidden, at any depth of dictionaries."""
+    if isinstance(value, str | int | float | None):
+        return value
     if isinstance(value, Mapping):
         return {
             key: HIDDEN if _is_secret(str(key), words) else hide(each, words)
@@ -77,16 +81,24 @@ def show(reprs: tuple[str, str]) -> str:
 
 
 @lru_cache(maxsize=1024)
-def positional_names(run: Any) -> tuple[str, ...]:
-    """Return the names of a body's positional parameters; none where it has no signature."""
+def positional_names(run: Any) -> tuple[tuple[str, ...], str]:
+    """Return the names of a body's positional parameters, and of the one that takes the rest."""
     try:
         parameters = inspect.signature(run).parameters.values()
     except (TypeError, ValueError):
-        return ()
+        return (), ""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return tuple(each.name for each in parameters if each.kind in kinds)
+    rest = [each.name for each in parameters if each.kind is inspect.Parameter.VAR_POSITIONAL]
+    return tuple(each.name for each in parameters if each.kind in kinds), "".join(rest)
 
 
+@lru_cache(maxsize=4096)
 def _is_secret(name: str, words: tuple[str, ...]) -> bool:
     lower = name.lower()
-    return any(word in lower for word in words)
+    return any(word.lower() in lower for word in words)
+
+
+def _repr(value: Any) -> str:
+    """Return a bounded repr; Python's own where it is short, for Celery's is slow."""
+    plain = repr(value)
+    return plain if len(plain) <= SHOWN_CHARACTERS else str(saferepr(value, SHOWN_CHARACTERS))

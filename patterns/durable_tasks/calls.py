@@ -1,51 +1,25 @@
-"""What a caller asks for in Celery's words, as a row; what cannot be kept is refused here."""
+"""What a caller asks for in Celery's words, as a row."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from numbers import Real
 from typing import Any
 from uuid import UUID
 
-from celery import Celery, current_task
-from celery.utils.time import make_aware, maybe_iso8601
+from celery import Celery, Task, current_task
 from kombu.utils.json import dumps
 
-from . import arguments, configuration
+from . import arguments, configuration, moments, refusals
 from .enqueue import NewRow, new_id
 from .errors import ArgumentsRefused, NotKept
+from .settle import clean
 
-# Option -> what to use instead. Celery would take each and, with a row in between, not do it.
-REFUSED = {
-    "link_error": "a failed task is a row that is kept; look there, or catch the error in the body",
-    "chord": "enqueue the last step from the step that finds, in its own transaction, all done",
-    "compression": "store large data and pass an id",
-    "exchange": "name a queue",
-    "routing_key": "name a queue",
-    "expiration": "use expires",
-    "reply_to": "record the result in the database",
-}
-# What has no meaning for an INSERT: how Celery would have published, and what a group hands over.
-PUBLISHING = frozenset(
-    (
-        *("producer", "publisher", "connection", "retry", "retry_policy", "add_to_parent"),
-        *("router", "result_cls", "task_type", "route_name", "delivery_mode", "mandatory"),
-        *("immediate", "origin", "replaced_task_nesting"),
-    )
-)
-# What the message or the next step needs; kept in the row's options where it is set.
-KEPT = frozenset(
-    (
-        *("headers", "shadow", "ignore_result", "group_id", "group_index", "root_id"),
-        *("parent_id", "time_limit", "soft_time_limit", "stamped_headers", "chain", "link"),
-        "priority",
-    )
-)
-READ_HERE = frozenset(
-    ("task_id", "queue", "countdown", "eta", "expires", "retries", "unique_key", "serializer")
-)
 # On these a larger number goes first, and in Redis the smaller one: a caller's 9 keeps its meaning.
 LARGEST_FIRST = ("amqp", "pyamqp", "amqps")
+HIGHEST_PRIORITY = 255  # of a broker that has most of them
+# PostgreSQL indexes these, and its index takes no text of some kilobytes.
+NAME_CHARACTERS = 500
+# A chain carries the arguments of its steps.
+OPTIONS_FACTOR = 4
 
 
 def new_row(
@@ -58,71 +32,123 @@ def new_row(
 ) -> NewRow:
     """Return the row of a call; `task` is None where this process does not know the name.
 
-    Raises `NotKept`, `ArgumentsRefused`, and TypeError for arguments that the body does not take.
+    Raises `NotKept`, `ArgumentsRefused`, TypeError for arguments that the body does not take, and
+    TypeError or ValueError for options that no database or worker could read.
     """
-    args, kwargs = args or (), kwargs or {}
-    if task is not None and task.typing:
-        task.__header__(*args, **kwargs)
-    options = {**(task._get_exec_options() if task is not None else {}), **options}
-    options = {key: value for key, value in options.items() if value is not None}
-    _refuse(name, options)
+    args, kwargs = _checked(name, task, args, kwargs)
+    options = _all_options(app, name, task, args, kwargs, options)
     limit = getattr(task, "max_argument_bytes", None) or configuration.max_argument_bytes()
-    countdown, due_at = when(options.get("countdown"), options.get("eta"), "countdown", name)
-    expires, expires_at = when(*_split(options.get("expires")), "expires", name)
-    run, words = (task.run, task.redact) if task is not None else (None, ())
+    delay_seconds, due_at = moments.due(app, name, options.get("countdown"), options.get("eta"))
+    expires_seconds, expires_at = moments.expiry(app, name, options.get("expires"))
     return NewRow(
         id=_id(options.get("task_id"), name),
-        name=name,
-        queue=_queue(app, name, task, options),
+        name=_text(name, "name", name),
+        queue=_text(name, "queue", options["queue"]),
         rank=rank(app, options.get("priority")),
-        delay_seconds=countdown,
+        delay_seconds=delay_seconds,
         due_at=due_at,
-        expires_seconds=expires,
+        expires_seconds=expires_seconds,
         expires_at=expires_at,
         max_crashes=getattr(task, "max_crashes", 3),
-        retries=options.get("retries", 0),
+        retries=int(options.get("retries", 0)),
         arguments=arguments.encode(name, args, kwargs, limit),
-        shown=arguments.show(arguments.redacted(run, args, kwargs, words)),
-        options=_options(name, options, limit),
-        unique_key=options.get("unique_key"),
+        shown=arguments.show(arguments.redacted(task, args, kwargs)),
+        options=_kept(app, name, options, limit),
+        unique_key=_text(name, "unique_key", options.get("unique_key")),
     )
 
 
-def rank(app: Celery, priority: int | None) -> int:
+def many(
+    app: Celery,
+    task: Any,
+    calls: Iterable[tuple[Sequence[Any], Mapping[str, Any]]],
+    options: Mapping[str, Any],
+) -> list[NewRow]:
+    """Return the rows of many calls of one task."""
+    if "task_id" in options:
+        raise NotKept(f"{task.name}: enqueue_many() gives each task an id of its own.")
+    return [new_row(app, task.name, task, args, kwargs, options) for args, kwargs in calls]
+
+
+def rank(app: Celery, priority: Any) -> int:
     """Return a Celery priority so that the lowest goes first, as the broker's transport has it."""
+    if priority is None:
+        return 0
+    is_number = isinstance(priority, int) and not isinstance(priority, bool)
+    if not (is_number and 0 <= priority <= HIGHEST_PRIORITY):
+        raise ValueError(f"priority={priority!r} is no number from 0 to {HIGHEST_PRIORITY}.")
     scheme = str(app.conf.broker_write_url or "").partition(":")[0].partition("+")[0]
-    return -(priority or 0) if scheme in LARGEST_FIRST else priority or 0
+    return -priority if scheme in LARGEST_FIRST else priority
 
 
-def _refuse(name: str, options: Mapping[str, Any]) -> None:
-    for option, instead in REFUSED.items():
-        if options.get(option):
-            raise NotKept(f"{name}: a durable task does not keep {option}; {instead}.")
-    if options.get("serializer", "json") != "json":
-        raise NotKept(f"{name}: arguments are kept as JSON; pass an id instead of an object.")
-    unknown = options.keys() - REFUSED.keys() - PUBLISHING - KEPT - READ_HERE
-    if unknown:
+def read_options(text: str) -> dict[str, Any]:
+    """Return a row's options."""
+    return dict(json.loads(text)) if text else {}
+
+
+def _checked(name: str, task: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
+    """Return the arguments; raise TypeError where the body would."""
+    args, kwargs = args or (), kwargs or {}
+    if not isinstance(args, list | tuple):
+        raise TypeError(f"{name}: args is a {type(args).__name__}, no list or tuple.")
+    if not isinstance(kwargs, Mapping):
+        raise TypeError(f"{name}: kwargs is a {type(kwargs).__name__}, no mapping.")
+    if task is not None and task.typing:
+        task.__header__(*args, **kwargs)
+    if (dump := getattr(task, "_dump_pydantic_arguments", None)) is not None:
+        args, kwargs = dump(args, kwargs)
+    return args, kwargs
+
+
+def _all_options(
+    app: Celery, name: str, task: Any, args: Any, kwargs: Any, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the caller's options, the task's, and what the route says; the first one wins."""
+    given = dict(options)
+    if task is not None:
+        if type(task).shadow_name is not Task.shadow_name and not given.get("shadow"):
+            given["shadow"] = task.shadow_name(args, kwargs, given)
+        given = {**task._get_exec_options(), **given}
+    given = {key: value for key, value in given.items() if value is not None}
+    refusals.at_call(name, given)
+    refusals.time_limits(name, given.get("time_limit"), given.get("soft_time_limit"))
+    given["queue"] = _queue(app, name, task, args, kwargs, given)
+    if "priority" not in given and app.conf.task_inherit_parent_priority and current_task:
+        given["priority"] = (current_task.request.delivery_info or {}).get("priority")
+    return given
+
+
+def _queue(app: Celery, name: str, task: Any, args: Any, kwargs: Any, given: dict[str, Any]) -> str:
+    """Return the queue's name; take over what else the project's routes say about the task.
+
+    Raises Celery's QueueNotFound for one that may not be made up.
+    """
+    router = app.amqp.router
+    if not router.routes and "queue" in given:
+        queue = given["queue"]
+        if isinstance(queue, str) and (router.create_missing or queue in router.queues):
+            return queue
+    routed = router.route(dict(given), name, args, kwargs, task)
+    queue = routed.pop("queue", None)
+    if queue is None:  # a route to an exchange alone
+        raise NotKept(f"{name}: a durable task goes to a queue by name; name one in task_routes.")
+    _refuse_other_address(name, router, queue, routed)
+    refused = refusals.REFUSED.keys()
+    given.update((key, routed[key]) for key in routed.keys() - given.keys() - refused)
+    return str(getattr(queue, "name", queue))
+
+
+def _refuse_other_address(name: str, router: Any, queue: Any, routed: Mapping[str, Any]) -> None:
+    """Refuse what would reach another queue than the one that its name means to the relay."""
+    known = router.queues[queue.name]
+    is_other = known.exchange != queue.exchange or known.routing_key != queue.routing_key
+    address = routed.get("routing_key", known.routing_key), routed.get("exchange", known.exchange)
+    names = address[0], str(getattr(address[1], "name", address[1]))
+    if is_other or names != (known.routing_key, str(known.exchange.name)):
         raise NotKept(
-            f"{name}: a durable task knows no option {', '.join(sorted(unknown))}."
-            " Message properties go into headers={...}."
+            f"{name}: a durable task goes to a queue by name, and {queue.name!r} would be reached"
+            " by another exchange or routing key. Declare the queue in task_queues and name it."
         )
-
-
-def when(seconds: Any, at: Any, option: str, name: str) -> tuple[float | None, datetime | None]:
-    """Return a delay in seconds (the database adds it to its own clock) or a point in time."""
-    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, Real)):
-        raise TypeError(f"{name}: {option} is {seconds!r}, which is no number of seconds.")
-    if at is None:
-        return (None if seconds is None else float(seconds)), None
-    if isinstance(at, str):
-        at = maybe_iso8601(at)
-    if not isinstance(at, datetime):
-        raise TypeError(f"{name}: {at!r} is no datetime.")
-    return None, make_aware(at, UTC) if at.tzinfo is None else at
-
-
-def _split(expires: Any) -> tuple[Any, Any]:
-    return (expires, None) if isinstance(expires, Real) else (None, expires)
 
 
 def _id(task_id: Any, name: str) -> UUID:
@@ -136,28 +162,33 @@ def _id(task_id: Any, name: str) -> UUID:
         ) from None
 
 
-def _queue(app: Celery, name: str, task: Any, options: Mapping[str, Any]) -> str:
-    queue = options.get("queue")
-    if queue is None:
-        route = app.amqp.router.route({}, name, (), {}, task)
-        queue = route.get("queue") or route.get("routing_key")
-    return str(getattr(queue, "name", queue))
+def _text(name: str, what: str, value: Any) -> Any:
+    """Return text that PostgreSQL can store and index; refuse what would abort the transaction."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not 0 < len(value) <= NAME_CHARACTERS:
+        raise ValueError(f"{name}: {what} is no text of 1 to {NAME_CHARACTERS} characters.")
+    if clean(value, NAME_CHARACTERS) != value:
+        raise ValueError(f"{name!r}: {what} {value!r} has characters that PostgreSQL cannot store.")
+    return value
 
 
-def _options(name: str, options: Mapping[str, Any], limit: int) -> str:
-    kept = {key: value for key, value in options.items() if key in KEPT and value != []}
+def _kept(app: Celery, name: str, options: Mapping[str, Any], limit: int) -> str:
+    kept = {key: options[key] for key in refusals.KEPT & options.keys() if options[key] != []}
     _inherit(kept)
-    if "link" in kept:
-        kept["link"] = _as_list(kept["link"])
     if not kept:
         return ""
+    if "link" in kept:
+        kept["link"] = refusals.listed(kept["link"])
+    if "chain" in kept or "link" in kept:
+        refusals.next_steps(app, [*kept.get("chain", ()), *kept.get("link", ())])
     try:
         text = str(dumps(kept))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ArgumentsRefused(f"The options of {name} are not JSON: {error}.") from error
-    if len(text) > 4 * limit:  # a chain carries the arguments of its steps
+    if len(text) > OPTIONS_FACTOR * limit:
         raise ArgumentsRefused(
-            f"The options of {name} are {len(text):,} bytes, more than {4 * limit:,}."
+            f"The options of {name} are {len(text):,} bytes, more than {OPTIONS_FACTOR * limit:,}."
             " Let each step enqueue the next one instead of a long chain."
         )
     return text
@@ -169,22 +200,3 @@ def _inherit(kept: dict[str, Any]) -> None:
     if parent is not None and parent.id:
         kept.setdefault("root_id", parent.root_id or parent.id)
         kept.setdefault("parent_id", parent.id)
-
-
-def _as_list(link: Any) -> list[Any]:
-    return list(link) if isinstance(link, list | tuple) else [link]
-
-
-def read_options(text: str) -> dict[str, Any]:
-    """Return a row's options."""
-    return dict(json.loads(text)) if text else {}
-
-
-def many(
-    app: Celery,
-    task: Any,
-    calls: Iterable[tuple[Sequence[Any], Mapping[str, Any]]],
-    options: Mapping[str, Any],
-) -> list[NewRow]:
-    """Return the rows of many calls of one task."""
-    return [new_row(app, task.name, task, args, kwargs, options) for args, kwargs in calls]

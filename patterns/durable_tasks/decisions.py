@@ -5,11 +5,23 @@ from typing import Any
 
 from kombu.utils.json import dumps
 
-from . import arguments, calls, configuration, settle
+from . import arguments, calls, configuration, moments, refusals, settle
+from .errors import NotKept
 from .run import Run
 
-# What retry() may change for the next attempt; the rest of the options stays.
+# What retry() may change for the next attempt; the rest of the options stays as it was.
 CHANGEABLE = ("time_limit", "soft_time_limit")
+COLUMNS = ("queue", "priority")
+
+
+def refuse(task: Any, options: Mapping[str, Any]) -> None:
+    """Raise `NotKept` for an option of `retry()` that would not be kept."""
+    if lost := sorted(options.keys() - {*CHANGEABLE, *COLUMNS}):
+        raise NotKept(
+            f"{task.name}: retry() of a durable task does not change {', '.join(lost)}; enqueue"
+            " another task with that option, and return."
+        )
+    refusals.time_limits(task.name, options.get("time_limit"), options.get("soft_time_limit"))
 
 
 def is_own_retry(run: Run, options: Mapping[str, Any]) -> bool:
@@ -22,8 +34,9 @@ def decide(task: Any, run: Run, args: Any, kwargs: Any, options: Mapping[str, An
     limit = task.max_argument_bytes or configuration.max_argument_bytes()
     encoded = arguments.encode(task.name, args or (), kwargs or {}, limit)
     is_changed = encoded != run.claim.arguments
-    shown = arguments.redacted(task.run, args or (), kwargs or {}, task.redact)
-    delay, due_at = calls.when(options.get("countdown"), options.get("eta"), "countdown", task.name)
+    shown = arguments.redacted(task, args or (), kwargs or {})
+    countdown, eta = options.get("countdown"), options.get("eta")
+    delay, due_at = moments.due(task.app, task.name, countdown, eta)
     queue, priority = options.get("queue"), options.get("priority")
     return settle.Retry(
         delay_seconds=delay,

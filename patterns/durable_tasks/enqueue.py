@@ -5,18 +5,18 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from django.db import connections, transaction
 
 from . import configuration
-from .errors import OtherDatabase, QueueFull
+from .errors import NotKept, OtherDatabase, QueueFull
 
 CHANNEL = "durable_tasks"
-ROWS_AT_ONCE = (
-    1000  # of one INSERT: some hundred kilobytes, which PostgreSQL plans in a millisecond
-)
+# Of one INSERT: some hundred kilobytes, of which PostgreSQL makes a plan in a few milliseconds.
+ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,33 +52,32 @@ def insert(row: NewRow) -> UUID:
     """Insert a task and return its id, or that of the unstarted task with the same unique key.
 
     In the open transaction of the one database, else in its own. Rollback: nothing was enqueued.
-    Raises `QueueFull`, `OtherDatabase`, and what the database raises.
+    A unique key that another transaction has just used is waited for until that one ends. Raises
+    `QueueFull`, `OtherDatabase`, and what the database raises.
     """
-    return insert_many([row])[0]
+    connection = _connection()
+    with connection.cursor() as cursor:
+        cursor.execute(_statement(1), [getattr(row, name) for name in COLUMNS])
+        return row.id if cursor.fetchone() else _existing(cursor, row)
 
 
 def insert_many(rows: Sequence[NewRow]) -> list[UUID]:
     """Insert tasks, a thousand in a statement, and return their ids. All or none."""
-    connection = connections[configuration.database()]
-    _refuse_other_transaction(connection)
-    if len(rows) <= ROWS_AT_ONCE:
-        return _insert(connection, rows)
-    with transaction.atomic(using=connection.alias):
-        return [
-            each
-            for start in range(0, len(rows), ROWS_AT_ONCE)
-            for each in _insert(connection, rows[start : start + ROWS_AT_ONCE])
-        ]
-
-
-def _insert(connection: Any, rows: Sequence[NewRow]) -> list[UUID]:
+    connection = _connection()
     if not rows:
         return []
-    with connection.cursor() as cursor:
-        values = [getattr(row, name) for row in rows for name in COLUMNS]
-        cursor.execute(_statement(len(rows)), values)
-        inserted = {each[0] for each in cursor.fetchall()}
-        return [row.id if row.id in inserted else _existing(cursor, row) for row in rows]
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        ids: list[UUID] = []
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            ids += _insert(cursor, rows[start : start + ROWS_AT_ONCE])
+        return ids
+
+
+def _insert(cursor: Any, rows: Sequence[NewRow]) -> list[UUID]:
+    values = [getattr(row, name) for row in rows for name in COLUMNS]
+    cursor.execute(_statement(len(rows)), values)
+    inserted = {each[0] for each in cursor.fetchall()}
+    return [row.id if row.id in inserted else _existing(cursor, row) for row in rows]
 
 
 COLUMNS = tuple(field.name for field in fields(NewRow))
@@ -87,14 +86,14 @@ _INSERT = """
 INSERT INTO durable_tasks_task (id, name, queue, rank, state, due_at, expires_at, enqueued_at,
     max_crashes, retries, arguments, shown, options, unique_key)
 SELECT id, name, queue, rank,
-    CASE WHEN coalesce(delay_seconds, 0) > 0 OR coalesce(due_at > clock_timestamp(), false)
+    CASE WHEN coalesce(delay_seconds, 0) > 0 OR coalesce(due_at > statement_timestamp(), false)
         THEN 0 ELSE 1 END,
-    coalesce(due_at, clock_timestamp() + make_interval(secs => coalesce(delay_seconds, 0))),
-    coalesce(expires_at, clock_timestamp() + make_interval(secs => expires_seconds)),
-    clock_timestamp(), max_crashes, retries, arguments, shown, options, unique_key
+    coalesce(due_at, statement_timestamp() + make_interval(secs => coalesce(delay_seconds, 0))),
+    coalesce(expires_at, statement_timestamp() + make_interval(secs => expires_seconds)),
+    statement_timestamp(), max_crashes, retries, arguments, shown, options, unique_key
 FROM (VALUES {values}) AS v ({columns})
 WHERE NOT EXISTS (SELECT FROM durable_tasks_queue q WHERE q.name = v.queue AND q.is_full)
-ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING
+ON CONFLICT DO NOTHING
 RETURNING id, (SELECT pg_notify('{channel}', '')::text FROM durable_tasks_queue q
     WHERE q.name = durable_tasks_task.queue AND q.is_listened)
 """
@@ -111,6 +110,7 @@ _CASTS = {
 _ONE = "({})".format(", ".join(f"%s::{_CASTS.get(name, 'text')}" for name in COLUMNS))
 
 
+@lru_cache(maxsize=8)
 def _statement(count: int) -> str:
     return _INSERT.format(
         values=", ".join([_ONE] * count), columns=", ".join(COLUMNS), channel=CHANNEL
@@ -118,11 +118,14 @@ def _statement(count: int) -> str:
 
 
 def _existing(cursor: Any, row: NewRow) -> UUID:
-    """Return the id of the row that stands for this one; raise where there is no room."""
+    """Return the id of the row that stands for this one; raise where none can."""
     if row.unique_key is not None:
         cursor.execute("SELECT id FROM durable_tasks_task WHERE unique_key = %s", [row.unique_key])
         if found := cursor.fetchone():
             return UUID(str(found[0]))
+    cursor.execute(_SAME_ID, [row.id])
+    if same := cursor.fetchone():
+        return _same(row, *same)
     cursor.execute("SELECT is_full FROM durable_tasks_queue WHERE name = %s", [row.queue])
     if (full := cursor.fetchone()) and full[0]:
         raise QueueFull(
@@ -134,16 +137,33 @@ def _existing(cursor: Any, row: NewRow) -> UUID:
     return insert(row)
 
 
-def _refuse_other_transaction(connection: Any) -> None:
-    if connection.in_atomic_block:
-        return
-    others = _open_elsewhere(connections.all(initialized_only=True), connection.alias)
-    if others:
-        raise OtherDatabase(
-            f"A transaction is open on {', '.join(others)}, and the task's row would commit in one"
-            f" of its own on {connection.alias!r}. Open one there as well"
-            f" (transaction.atomic(using={connection.alias!r})), or enqueue when it has ended."
-        )
+_SAME_ID = "SELECT name, arguments, state FROM durable_tasks_task WHERE id = %s"
+FAILED = 4
+
+
+def _same(row: NewRow, name: str, arguments: str, state: int) -> UUID:
+    """Return the id where it is the same call, made twice: a chain's step, of a plain task that
+    was delivered twice. The transaction goes on in any case."""
+    if (name, arguments) == (row.name, row.arguments) and state != FAILED:
+        return row.id
+    raise NotKept(
+        f"{row.name}: a task with the task_id {row.id} has not ended ({name}). Leave task_id out,"
+        " clone() a signature that was frozen, or replay the failed task."
+    )
+
+
+def _connection() -> Any:
+    """Return the one database's connection, unless a transaction is open on another one alone."""
+    connection = connections[configuration.database()]
+    if not connection.in_atomic_block:
+        others = _open_elsewhere(connections.all(initialized_only=True), connection.alias)
+        if others:
+            raise OtherDatabase(
+                f"A transaction is open on {', '.join(others)}, and the task's row would commit in"
+                f" one of its own on {connection.alias!r}. Open one there as well"
+                f" (transaction.atomic(using={connection.alias!r})), or enqueue when it has ended."
+            )
+    return connection
 
 
 def _open_elsewhere(all_connections: Iterable[Any], ours: str) -> list[str]:

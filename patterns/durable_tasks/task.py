@@ -8,12 +8,22 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from celery import Celery, Task
-from celery.exceptions import Ignore
+from celery.exceptions import Ignore, MaxRetriesExceededError, Reject
 from celery.result import AsyncResult
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import InterfaceError, OperationalError, transaction
 
-from . import arguments, calls, claim, configuration, decisions, enqueue, lease, settle
+from . import (
+    arguments,
+    calls,
+    claim,
+    configuration,
+    decisions,
+    enqueue,
+    lease,
+    refusals,
+    settle,
+)
 from .errors import NotKept
 from .run import Completion, Run
 
@@ -24,6 +34,7 @@ RUN = "durable_run"  # the attribute of Celery's request that holds the run
 # A worker that cannot reach the database waits so long before it drops a message; the row stays.
 CLAIM_FOR_SECONDS = 20
 CELERYS_OWN = "celery."
+RETRYS_OWN = {"args", "kwargs", "exc", "throw", "eta", "countdown", "max_retries"}
 
 
 class DurableTask(Task):  # type: ignore[type-arg]  # generic in the stubs alone
@@ -51,11 +62,7 @@ class DurableTask(Task):  # type: ignore[type-arg]  # generic in the stubs alone
             cls.durable = False
         if not cls.durable:
             return
-        if cls.rate_limit:
-            raise NotKept(
-                f"Task {cls.name}: a durable task does not keep rate_limit; give it a queue with"
-                " one worker of concurrency 1, or enqueue with countdown."
-            )
+        refusals.at_definition(cls)
         # The row brings a task back; a message that came back as well would start nothing.
         cls.acks_late = cls.reject_on_worker_lost = cls.retry_on_worker_lost = False
 
@@ -157,6 +164,45 @@ class DurableTask(Task):  # type: ignore[type-arg]  # generic in the stubs alone
         transaction.on_commit(publish, using=configuration.database(), robust=True)
         return None
 
+    def retry(self, *args: Any, **kwargs: Any) -> Any:
+        """As Celery's, for a durable run: what it asks for is written when the body has ended.
+
+        Crash before that: the attempt counts as crashed, not as retried. Raises `NotKept` for an
+        option that a retry does not change. The error that says that retries are used up shows
+        the arguments redacted.
+        """
+        if self.request.get(RUN) is not None:
+            decisions.refuse(self, {key: kwargs[key] for key in kwargs.keys() - RETRYS_OWN})
+        try:
+            return super().retry(*args, **kwargs)
+        except MaxRetriesExceededError as error:
+            # A body's own error goes on as it is; Celery's would print the arguments.
+            if error is kwargs.get("exc"):
+                raise
+            shown = arguments.redacted(self, error.task_args or (), error.task_kwargs or {})
+        except Reject as refused:  # Celery's answer to what apply_async() raised
+            if self.request.get(RUN) is None or not isinstance(refused.reason, Exception):
+                raise
+            raise refused.reason from None
+        raise self.MaxRetriesExceededError(
+            f"Can't retry {self.name}[{self.request.id}] args:{shown[0]} kwargs:{shown[1]}"
+        )
+
+    def map(self, it: Any) -> Any:
+        """Raise `NotKept` for a durable task."""
+        self._refuse_loop("map")
+        return super().map(it)
+
+    def starmap(self, it: Any) -> Any:
+        """Raise `NotKept` for a durable task."""
+        self._refuse_loop("starmap")
+        return super().starmap(it)
+
+    def chunks(self, it: Any, n: int) -> Any:
+        """Raise `NotKept` for a durable task."""
+        self._refuse_loop("chunks")
+        return super().chunks(it, n)
+
     def replace(self, sig: Any) -> Any:
         """Raise `NotKept` in a durable run."""
         if self.request.get(RUN) is not None:
@@ -169,13 +215,23 @@ class DurableTask(Task):  # type: ignore[type-arg]  # generic in the stubs alone
             raise NotKept(f"{self.name}: chords are not kept; enqueue the other task instead.")
         return super().add_to_chord(sig, lazy)
 
+    def _refuse_loop(self, name: str) -> None:
+        if self.durable:
+            raise NotKept(
+                f"{self.name}: {name}() would run it from one plain message that may be lost; use"
+                " enqueue_many([(args, kwargs), ...])."
+            )
+
     def _apply_plain(self, args: Any, kwargs: Any, options: dict[str, Any]) -> AsyncResult[Any]:
         """Publish as Celery does, bounded and redacted all the same."""
-        if options.pop("unique_key", None) is not None:
+        unique_key = options.pop("unique_key", None)
+        if unique_key is not None and not self.durable:
             raise NotKept(f"{self.name} is not durable: nothing holds its unique_key.")
-        limit = self.max_argument_bytes or configuration.max_argument_bytes()
-        arguments.encode(str(self.name), args or (), kwargs or {}, limit)
-        shown = arguments.redacted(self.run, args or (), kwargs or {}, self.redact)
+        refusals.loops(self._get_app(), str(self.name), kwargs or {})
+        if (options.get("serializer") or self.serializer) == "json":
+            limit = self.max_argument_bytes or configuration.max_argument_bytes()
+            arguments.encode(str(self.name), args or (), kwargs or {}, limit)
+        shown = arguments.redacted(self, args or (), kwargs or {})
         options.setdefault("argsrepr", shown[0])
         options.setdefault("kwargsrepr", shown[1])
         return super().apply_async(args, kwargs, **options)
@@ -199,7 +255,10 @@ def _said_to_async_callers(name: str | None) -> Iterator[None]:
     try:
         yield
     except SynchronousOnlyOperation as error:
-        raise NotKept(f"{name}: in async code, await adelay().") from error
+        raise NotKept(
+            f"{name}: in async code, await adelay() or aapply_async(); for a signature or"
+            " enqueue_many(), await sync_to_async(...)(...)."
+        ) from error
 
 
 @contextmanager

@@ -1,0 +1,223 @@
+"""One firing for a due time, with any number of beats, and none lost."""
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from celery.beat import ScheduleEntry
+from celery.schedules import crontab, schedule
+from django.db import transaction
+from durable_shop.celery import app
+from redis import Redis
+
+from patterns.durable_tasks import fresh, scheduler
+from patterns.durable_tasks.models import Firing, TaskRow
+from tests.durable_tasks.conftest import Process, Start, fail_if_ended
+from tests.durable_tasks.test_consumer import database_away
+from tests.queued_mail.conftest import eventually
+
+NOON = datetime(2026, 3, 4, 12, 0, 30, tzinfo=UTC)  # a Wednesday
+EPOCH = datetime.fromtimestamp(0, UTC)
+# Five years: no test runs over the end of such a span.
+LONG = timedelta(days=5 * 365)
+SECONDS = LONG.total_seconds()
+NO_BROKER = "redis://127.0.0.1:1/0"
+
+
+def entry(plan: Any) -> ScheduleEntry:
+    return ScheduleEntry(name="entry", task="shop.write_note", schedule=plan, app=app)
+
+
+def at(moment: datetime) -> Callable[[], datetime]:
+    return lambda: moment
+
+
+def due(now: datetime, **fields: Any) -> datetime:
+    return scheduler.due_time(entry(crontab(**fields, nowfun=at(now), app=app)))
+
+
+def test_a_crontab_fires_for_the_minute_that_matched() -> None:
+    assert due(NOON, minute="*") == datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+    assert due(NOON, minute=0, hour=4) == datetime(2026, 3, 4, 4, 0, tzinfo=UTC)
+    assert due(NOON, minute=59) == datetime(2026, 3, 4, 11, 59, tzinfo=UTC)
+    assert due(NOON, minute=0, hour=0, day_of_week="mon") == datetime(2026, 3, 2, tzinfo=UTC)
+    assert due(NOON, minute=1, hour="*/3") == datetime(2026, 3, 4, 9, 1, tzinfo=UTC)
+    assert due(NOON, minute="*", hour="0-2") == datetime(2026, 3, 4, 2, 59, tzinfo=UTC)
+
+
+def test_a_crontab_of_the_29th_of_february_finds_its_last_one() -> None:
+    fields = {"minute": 0, "hour": 0, "day_of_month": 29, "month_of_year": 2}
+    assert due(NOON, **fields) == datetime(2024, 2, 29, tzinfo=UTC)
+
+
+def test_a_crontab_at_the_very_second_fires_for_it() -> None:
+    assert due(NOON.replace(second=0), minute=0, hour=12) == NOON.replace(second=0)
+
+
+def test_a_crontab_of_another_time_zone_fires_for_its_own_hour() -> None:
+    class InTokyo(crontab):
+        tz = ZoneInfo("Asia/Tokyo")
+
+    plan = InTokyo(minute=0, hour=20, nowfun=at(NOON), app=app)
+    assert scheduler.due_time(entry(plan)) == datetime(2026, 3, 4, 11, 0, tzinfo=UTC)
+
+
+def test_two_beats_that_last_ran_at_different_times_fire_for_the_same_time() -> None:
+    plan = crontab(minute="*/5", nowfun=at(NOON), app=app)
+    mine, other = entry(plan), entry(plan)
+    mine.last_run_at, other.last_run_at = NOON - timedelta(days=9), NOON - timedelta(minutes=1)
+    assert scheduler.due_time(mine) == scheduler.due_time(other)
+
+
+@pytest.mark.parametrize("seconds", [0.5, 7, 60, 86_400])
+def test_an_interval_fires_for_its_span_since_1970_whenever_beat_began(seconds: float) -> None:
+    moments = [NOON + timedelta(seconds=n / 4) for n in range(8)]
+    times = [
+        scheduler.due_time(entry(schedule(timedelta(seconds=seconds), nowfun=at(each), app=app)))
+        for each in moments
+    ]
+    assert all(time.timestamp() % seconds == 0 for time in times)
+    assert all(
+        timedelta(0) <= moment - time < timedelta(seconds=seconds)
+        for moment, time in zip(moments, times, strict=True)
+    )
+
+
+def test_an_interval_of_zero_fires_for_the_minute() -> None:
+    plan = schedule(0, nowfun=at(NOON), app=app)
+    assert scheduler.due_time(entry(plan)) == NOON.replace(second=0)
+
+
+def test_what_is_set_for_a_point_in_time_fires_for_it() -> None:
+    plan = schedule(0, nowfun=at(NOON), app=app)
+    plan.clocked_time = NOON - timedelta(seconds=29)
+    assert scheduler.due_time(entry(plan)) == plan.clocked_time
+
+
+def test_a_firing_is_recorded_once_and_a_rollback_forgets_it() -> None:
+    with transaction.atomic():
+        assert scheduler.is_first("entry", NOON)
+        transaction.set_rollback(True)
+    assert scheduler.is_first("entry", NOON)
+    assert not scheduler.is_first("entry", NOON)
+    assert scheduler.is_first("other entry", NOON)
+    assert scheduler.is_first("entry", NOON + timedelta(seconds=1))
+    assert Firing.objects.count() == 3
+
+
+@pytest.fixture
+def start_beat(start: Start, tmp_path: Path) -> Start:
+    """Return a function that starts a beat with a schedule file of its own."""
+
+    def begin(schedule: dict[str, Any], name: str = "beat", **environment: str) -> Process:
+        command = ["-m", "celery", "-A", "durable_shop.beat", "beat", "-l", "INFO"]
+        command += ["-s", str(tmp_path / f"{name}.schedule"), "--max-interval", "1"]
+        environment.setdefault("DURABLE_TEST_BROKER", NO_BROKER)
+        beat = start(*command, DURABLE_TEST_BEAT=json.dumps(schedule), **environment)
+        eventually(lambda: "beat: Starting" in beat.words or fail_if_ended(beat))
+        return beat
+
+    return begin
+
+
+def note(seconds: float, **fields: Any) -> dict[str, Any]:
+    return {"task": "shop.write_note", "schedule": seconds, "args": ["note"], **fields}
+
+
+def test_two_beats_enqueue_once_for_each_due_time_without_a_broker(start_beat: Start) -> None:
+    beats = [start_beat({"each second": note(1), "once": note(SECONDS)}, name) for name in "ab"]
+    eventually(lambda: Firing.objects.filter(entry="each second").count() >= 6)
+    eventually(lambda: all("was sent by another beat" in beat.words for beat in beats))
+    for beat in beats:
+        beat.stop()
+    assert TaskRow.objects.count() == Firing.objects.count()
+    assert Firing.objects.filter(entry="once").count() == 1
+    assert {beat.process.returncode for beat in beats} == {0}
+    assert all("Traceback" not in beat.words for beat in beats)
+
+
+def test_when_one_of_two_is_killed_the_other_goes_on(start_beat: Start) -> None:
+    killed, left = (start_beat({"each second": note(1)}, name) for name in "ab")
+    eventually(lambda: Firing.objects.count() >= 2)
+    killed.kill()
+    count = Firing.objects.count()
+    eventually(lambda: Firing.objects.count() >= count + 3)
+    left.stop()
+    assert TaskRow.objects.count() == Firing.objects.count()
+
+
+def test_a_firing_that_the_database_did_not_take_is_made_when_it_is_back(start_beat: Start) -> None:
+    schedule = {"once": note(SECONDS), "other": note(SECONDS)}
+    with database_away():
+        beat = start_beat(schedule)
+        eventually(lambda: "does not answer" in beat.words)
+    eventually(lambda: TaskRow.objects.count() == 2, scheduler.PAUSE_SECONDS + 20)
+    beat.stop()
+    assert TaskRow.objects.count() == Firing.objects.count() == 2
+
+
+def test_beat_that_waits_for_its_database_ends_at_once_and_the_next_one_fires(
+    start_beat: Start,
+) -> None:
+    with database_away():
+        beat = start_beat({"once": note(SECONDS)})
+        eventually(lambda: "does not answer" in beat.words)
+        beat.process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        assert beat.process.wait(20) == 0
+        assert time.monotonic() - began < 3
+    start_beat({"once": note(SECONDS)})
+    eventually(lambda: TaskRow.objects.count() == 1)
+
+
+def test_a_beat_killed_before_it_wrote_its_schedule_fires_no_second_time(
+    start_beat: Start,
+) -> None:
+    first = start_beat({"once": note(SECONDS)}, "a")
+    eventually(lambda: TaskRow.objects.count() == 1)
+    first.kill()
+    second = start_beat({"once": note(SECONDS)}, "b")
+    eventually(lambda: "was sent by another beat" in second.words)
+    assert TaskRow.objects.count() == 1
+
+
+def test_a_plain_task_is_sent_by_one_of_two_beats(start_beat: Start, broker: Any) -> None:
+    plain = note(1) | {"task": "shop.plain"}
+    beats = [start_beat({"plain": plain}, name, DURABLE_TEST_BROKER=broker.url) for name in "ab"]
+    eventually(lambda: Firing.objects.count() >= 4)
+    for beat in beats:
+        beat.stop()
+    with Redis.from_url(broker.url) as server:
+        assert server.llen("default") == Firing.objects.count()
+    assert not TaskRow.objects.exists()
+
+
+def test_an_entry_that_cannot_be_sent_does_not_hold_up_the_others(start_beat: Start) -> None:
+    wrong = note(SECONDS) | {"args": ["too", "many", "arguments", "for it"]}
+    beat = start_beat({"a wrong one": wrong, "right": note(SECONDS)})
+    eventually(lambda: TaskRow.objects.count() == 1)
+    assert "Beat entry 'a wrong one' was not sent" in beat.words
+    assert list(Firing.objects.values_list("entry", flat=True)) == ["right"]
+
+
+def test_a_beat_waits_for_another_that_is_in_the_middle_of_a_firing_and_takes_it_over(
+    start_beat: Start,
+) -> None:
+    slot = EPOCH + (datetime.now(UTC) - EPOCH) // LONG * LONG
+    with transaction.atomic():
+        scheduler.is_first("once", slot)
+        start_beat({"once": note(SECONDS)})
+        eventually(somebody_waits_for_a_lock)
+        transaction.set_rollback(True)
+    eventually(lambda: TaskRow.objects.count() == 1)
+
+
+def somebody_waits_for_a_lock() -> bool:
+    question = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    return bool(fresh.execute(question, [])[0][0])

@@ -1,0 +1,131 @@
+"""A rolling deploy: a task that some workers do not know waits for one that does, for a while."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from development.server import Server
+from django.db.models.functions import Now
+from django.utils import timezone
+from durable_shop.celery import app
+
+from patterns.durable_tasks import unknown
+from patterns.durable_tasks.models import TaskRow
+from tests.durable_tasks.conftest import Start, failed, notes
+from tests.durable_tasks.messages import durable_message, plain_message, push, waiting
+from tests.queued_mail.conftest import eventually
+
+NEW_TASK = "shop.of_the_next_version"
+
+
+def published(name: str = NEW_TASK, **fields: Any) -> TaskRow:
+    """Return a row as the relay leaves it."""
+    return TaskRow.objects.create(
+        id=uuid4(),
+        name=name,
+        queue="default",
+        state=2,
+        arguments="[[], {}]",
+        publication=uuid4(),
+        leased_until=timezone.now() + timedelta(seconds=30),
+        **fields,
+    )
+
+
+def test_an_unknown_task_is_put_back_and_tried_again_in_ten_seconds(
+    start_worker: Start, broker: Server
+) -> None:
+    worker = start_worker()
+    row = published()
+    push(broker.url, durable_message(broker.url, row.id, row.publication, task=NEW_TASK))
+    eventually(lambda: TaskRow.objects.filter(id=row.id, state=0).exists())
+    row.refresh_from_db()
+    assert (row.publication, row.leased_until, row.reason) == (None, None, "")
+    assert row.unknown_since is not None
+    assert row.due_at - row.unknown_since == timedelta(seconds=unknown.PAUSE_SECONDS)
+    eventually(lambda: waiting(broker.url) == 0)
+    assert "Unrecoverable" not in worker.words
+
+
+def test_it_runs_on_the_worker_that_knows_it(start_worker: Start, start_relay: Start) -> None:
+    start_worker()
+    start_relay()
+    app.send_task("shop.of_the_next_version", ["note"])
+    eventually(lambda: TaskRow.objects.filter(state=0, unknown_since__isnull=False).exists())
+    # The deploy: here the row gets the name that the worker knows.
+    TaskRow.objects.update(name="shop.write_note", due_at=Now())
+    eventually(lambda: notes() == ["note"])
+    eventually(lambda: not TaskRow.objects.exists())
+
+
+def test_nobody_knew_it_for_too_long_and_it_has_failed() -> None:
+    row = published(unknown_since=timezone.now() - timedelta(seconds=3601), unique_key="key")
+    assert unknown.put_back(str(row.id), str(row.publication), NEW_TASK)
+    row = failed()
+    assert (row.reason, row.unique_key, row.publication) == ("unknown", None, None)
+    assert row.failed_at is not None
+    assert row.first_failed_at == row.failed_at
+    assert NEW_TASK in row.error
+    assert "Deploy the code" in row.error
+
+
+def test_just_before_that_it_still_waits_and_the_time_counts_from_the_first_worker() -> None:
+    since = timezone.now() - timedelta(seconds=3590)
+    row = published(unknown_since=since)
+    unknown.put_back(str(row.id), str(row.publication), NEW_TASK)
+    row.refresh_from_db()
+    assert (row.state, row.unknown_since) == (0, since)
+
+
+def test_the_time_is_a_setting(settings: Any) -> None:
+    settings.DURABLE_TASKS_UNKNOWN_TASK_SECONDS = 5
+    row = published(unknown_since=timezone.now() - timedelta(seconds=6))
+    unknown.put_back(str(row.id), str(row.publication), NEW_TASK)
+    assert failed().id == row.id
+
+
+@pytest.mark.parametrize("change", [{"publication": UUID(int=1)}, {"state": 3}, {"state": 1}], ids=str)
+def test_an_old_message_changes_nothing(change: dict[str, Any]) -> None:
+    row = published()
+    publication = str(row.publication)
+    TaskRow.objects.update(**change)
+    before = TaskRow.objects.values().get()
+    assert not unknown.put_back(str(row.id), publication, NEW_TASK)
+    assert TaskRow.objects.values().get() == before
+
+
+def test_a_message_with_a_token_that_is_none_is_dropped_and_the_worker_goes_on(
+    start_worker: Start, broker: Server
+) -> None:
+    start_worker()
+    push(
+        broker.url,
+        durable_message(broker.url, "no id", "no token", task=NEW_TASK),
+        plain_message(broker.url, "next"),
+    )
+    eventually(lambda: notes() == ["next"])
+    assert not TaskRow.objects.exists()
+
+
+def test_a_plain_task_of_unknown_name_is_kept_with_its_arguments(
+    start_worker: Start, broker: Server
+) -> None:
+    start_worker()
+    message = plain_message(broker.url, "argument", task="shop.forgotten")
+    push(broker.url, message)
+    row = failed()
+    assert (row.reason, row.name, row.queue) == ("unknown", "shop.forgotten", "default")
+    assert str(row.id) == message["headers"]["id"]
+    assert row.arguments == '[["argument"], {}]'
+    assert b"argument" in bytes(row.message or b"")
+    assert "Deploy the code" in row.error
+    eventually(lambda: waiting(broker.url) == 0)
+
+
+def test_a_plain_message_that_comes_twice_is_kept_once(start_worker: Start, broker: Server) -> None:
+    start_worker()
+    message = plain_message(broker.url, "twice", task="shop.forgotten")
+    push(broker.url, message, message, plain_message(broker.url, "next"))
+    eventually(lambda: notes() == ["next"])
+    assert TaskRow.objects.count() == 1

@@ -27,7 +27,7 @@ Settings, with defaults:
     DURABLE_TASKS_UNKNOWN_TASK_SECONDS = 3600: how long a name may be unknown to the workers.
     DURABLE_TASKS_POLL_SECONDS = 0.5: how often the relay looks where nothing wakes it.
     DURABLE_TASKS_QUEUES = {}: {"mail": {"cap": 1_000_000, "at_cap": "alarm"}}; at its cap a queue
-        with "refuse" takes no more, and from half of it `upkeep.alarms()` says so.
+        with "refuse" takes no more, and from half of it `caps.alarms()` says so.
     DURABLE_TASKS_QUEUE = "default": queue of this pattern's own clean-up.
     DURABLE_TASKS_REDACT = ("password", "passwd", "secret", "token", "api_key", "authorization",
         "cookie"): an argument whose name holds one of these is shown nowhere.

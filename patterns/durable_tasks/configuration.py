@@ -13,6 +13,11 @@ def database() -> str:
     return str(getattr(settings, "DURABLE_TASKS_DATABASE", "default"))
 
 
+def listening_database() -> str:
+    """Return the alias over which the relay listens: a direct one, where the other is a pooler."""
+    return str(getattr(settings, "DURABLE_TASKS_LISTEN_DATABASE", None) or database())
+
+
 def max_argument_bytes() -> int:
     """Return how large a task's arguments may be: a row's page holds them, a log can show them."""
     return int(getattr(settings, "DURABLE_TASKS_MAX_ARGUMENT_BYTES", 65_536))
@@ -62,6 +67,7 @@ def redacted_names() -> tuple[str, ...]:
 # Everything above; a name that begins the same and is not here is a typo (see checks.py).
 NAMES = (
     "DURABLE_TASKS_DATABASE",
+    "DURABLE_TASKS_LISTEN_DATABASE",
     "DURABLE_TASKS_MAX_ARGUMENT_BYTES",
     "DURABLE_TASKS_WINDOW",
     "DURABLE_TASKS_LEASE_SECONDS",

@@ -31,3 +31,7 @@ class TaskEnded(Exception):
 
 class CompletingMisused(RuntimeError):
     """`completing()` where it cannot be: an atomic task, twice, or in an open transaction."""
+
+
+class QueueUnknown(LookupError):
+    """A queue that nothing declares and no task is in: a typo, in most cases."""

@@ -12,9 +12,12 @@ from .enqueue import CHANNEL
 logger = logging.getLogger(__name__)
 
 _ASK = "UPDATE durable_tasks_queue SET is_listened = %s WHERE is_listened <> %s"
+# What was committed between the last look and the asking, and so did not notify.
 _HAS_READY = """
-SELECT EXISTS (SELECT FROM durable_tasks_task t JOIN durable_tasks_queue q ON q.name = t.queue
-    WHERE t.state = 1 AND NOT q.is_paused AND t.due_at > now() - interval '1 second')
+SELECT EXISTS (SELECT FROM durable_tasks_queue q WHERE NOT q.is_paused AND EXISTS (
+    SELECT FROM durable_tasks_task t WHERE t.queue = q.name AND t.state = 1)
+    AND %(window)s >= 2 * (
+        SELECT count(*) FROM durable_tasks_task t WHERE t.queue = q.name AND t.state = 2))
 """
 
 
@@ -24,17 +27,12 @@ class Listener:
     def __init__(self) -> None:
         """Connect when first needed."""
         self._wrapper: Any = None
-        self._asked = False
 
-    def wait(self, seconds: float | None) -> None:
-        """Sleep so many seconds; with None until something is enqueued, or it is time to look."""
-        if seconds is not None:
-            self._ask(False)
-            time.sleep(seconds)
-            return
+    def wait(self) -> None:
+        """Sleep until something is enqueued, or it is time to look. Raises nothing."""
         try:
             connection = self._connection()
-            if self._ask(True):  # what came between the last look and the question
+            if _is_asked_late():
                 return
             for _ in connection.notifies(timeout=configuration.poll_seconds(), stop_after=1):
                 pass
@@ -45,7 +43,7 @@ class Listener:
 
     def close(self) -> None:
         """End the connection."""
-        wrapper, self._wrapper, self._asked = self._wrapper, None, False
+        wrapper, self._wrapper = self._wrapper, None
         if wrapper is not None:
             try:
                 wrapper.close()
@@ -54,20 +52,27 @@ class Listener:
 
     def _connection(self) -> Any:
         if self._wrapper is None:
-            wrapper = connections.create_connection(configuration.database())
+            wrapper = connections.create_connection(configuration.listening_database())
             wrapper.connect()
             wrapper.connection.execute(f"LISTEN {CHANNEL}")
             self._wrapper = wrapper
         return self._wrapper.connection
 
-    def _ask(self, is_wanted: bool) -> bool:
-        """Ask commits to notify, or not to; tell whether there is something to do at once."""
-        if self._asked == is_wanted:
+
+def leave_out() -> None:
+    """Let commits not notify while a relay is busy: those that do wait for each other."""
+    with connections[configuration.database()].cursor() as cursor:
+        cursor.execute(_ASK, [False, False])
+
+
+def _is_asked_late() -> bool:
+    """Ask commits to notify; tell whether there is something to do at once.
+
+    Asked each time: another relay, busy or dead, may have asked the opposite.
+    """
+    with connections[configuration.database()].cursor() as cursor:
+        cursor.execute(_ASK, [True, True])
+        if not cursor.rowcount:
             return False
-        with connections[configuration.database()].cursor() as cursor:
-            cursor.execute(_ASK, [is_wanted, is_wanted])
-            self._asked = is_wanted
-            if not is_wanted:
-                return False
-            cursor.execute(_HAS_READY)
-            return bool(cursor.fetchone()[0])
+        cursor.execute(_HAS_READY, {"window": configuration.window()})
+        return bool(cursor.fetchone()[0])

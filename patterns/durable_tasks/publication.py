@@ -15,6 +15,9 @@ from .settle import ERROR_CHARACTERS, clean, words
 
 logger = logging.getLogger(__name__)
 
+# Messages that travel together: some ten kilobytes.
+BATCH = 100
+
 
 @dataclass(frozen=True, kw_only=True)
 class Marked:
@@ -29,31 +32,36 @@ class Marked:
     retries: int
 
 
-# The queue's row is locked for this statement: one relay marks a queue at a time, and a pause
-# waits for it. The window is refilled at half, so that it is one statement for many rows.
+# The queue's row is locked until the marks are committed: one relay marks a queue at a time, and a
+# pause waits for it.
+_LOCK = """
+SELECT set_config('synchronous_commit', 'off', true) FROM durable_tasks_queue
+WHERE name = %s AND NOT is_paused FOR UPDATE SKIP LOCKED
+"""
+# A statement of its own, after the lock: in the one that waits for a lock, a count is of the time
+# before, and two relays would each fill the window.
+_PUBLISHED = "SELECT count(*) FROM durable_tasks_task WHERE queue = %s AND state = 2"
+# The token's first half is the time of the mark: it tells what was published later (see lost.py).
 _MARK = """
-WITH free AS (
-    SELECT q.name, (SELECT %(window)s - count(*) FROM durable_tasks_task
-        WHERE queue = q.name AND state = 2) AS room
-    FROM durable_tasks_queue q WHERE q.name = %(queue)s AND NOT q.is_paused
-    FOR UPDATE OF q SKIP LOCKED
-), chosen AS (
-    SELECT id, rank, due_at FROM durable_tasks_task
-    WHERE queue = %(queue)s AND state = 1
-    ORDER BY rank, due_at
-    LIMIT (SELECT CASE WHEN room * 2 >= %(window)s THEN room ELSE 0 END FROM free)
-    FOR UPDATE SKIP LOCKED
+WITH chosen AS (
+    SELECT id, due_at FROM durable_tasks_task WHERE queue = %(queue)s AND state = 1
+    ORDER BY rank, due_at LIMIT %(room)s FOR UPDATE SKIP LOCKED
 )
-UPDATE durable_tasks_task t SET state = 2, publication = gen_random_uuid(),
+UPDATE durable_tasks_task t SET state = 2,
+    publication = (lpad(to_hex((extract(epoch FROM now()) * 1000000)::bigint), 16, '0')
+        || right(replace(gen_random_uuid()::text, '-', ''), 16))::uuid,
     leased_until = clock_timestamp() + make_interval(secs => %(lease)s)
-FROM chosen, free WHERE t.id = chosen.id
+FROM chosen WHERE t.id = chosen.id
 RETURNING t.id, t.publication, t.name, t.rank, t.shown, t.options, t.retries, t.due_at
 """
-_UNMARK = """
-UPDATE durable_tasks_task t SET state = 1, publication = NULL, leased_until = NULL
+_OURS = """
 FROM unnest(%s::uuid[], %s::uuid[]) AS marked (id, publication)
 WHERE t.id = marked.id AND t.publication = marked.publication AND t.state = 2
 """
+_UNMARK = f"""
+UPDATE durable_tasks_task t SET state = 1, publication = NULL, leased_until = NULL {_OURS}
+"""  # noqa: S608  constants
+_END_LEASE = f"UPDATE durable_tasks_task t SET leased_until = now() {_OURS}"  # noqa: S608
 _FAIL = """
 UPDATE durable_tasks_task SET state = 4, reason = 'unpublishable', error = %s, publication = NULL,
     failed_at = now(), first_failed_at = coalesce(first_failed_at, now()), leased_until = NULL,
@@ -65,17 +73,19 @@ WHERE id = %s AND publication = %s AND state = 2
 def mark(queue: str) -> list[Marked]:
     """Mark the rows that a queue's window has room for, and commit. [] where another relay does it.
 
-    Crash: they are published again when the lease of the publication ends.
+    The window is refilled at half. Crash: they are published again when their lease ends.
     """
-    values = {
-        "queue": queue,
-        "window": configuration.window(),
-        "lease": configuration.publication_lease_seconds(),
-    }
     with transaction.atomic(using=configuration.database()), _cursor() as cursor:
         # What a dying server forgets was ready before, and is ready then; the tokens are stale.
-        cursor.execute("SET LOCAL synchronous_commit = off")
-        cursor.execute(_MARK, values)
+        cursor.execute(_LOCK, [queue])
+        if cursor.fetchone() is None:
+            return []
+        cursor.execute(_PUBLISHED, [queue])
+        room = has_room(cursor.fetchone()[0])
+        if not room:
+            return []
+        lease = configuration.publication_lease_seconds()
+        cursor.execute(_MARK, {"queue": queue, "room": room, "lease": lease})
         rows = sorted(cursor.fetchall(), key=lambda row: (row[3], row[7]))
     return [
         Marked(
@@ -86,37 +96,67 @@ def mark(queue: str) -> list[Marked]:
     ]  # fmt: skip
 
 
-def publish(app: Celery, producer: Any, queue: str, marked: Sequence[Marked]) -> None:
-    """Publish the messages of marked rows. Raises what the broker does, after unmarking them.
+def has_room(published: int) -> int:
+    """Return how many more a window takes: none until it is half empty, then all at once."""
+    room = configuration.window() - published
+    return room if room * 2 >= configuration.window() else 0
 
-    One that cannot be made into a message fails alone. A message of which nobody knows whether it
-    was published has a token that is not valid any more.
+
+def publish(app: Celery, producer: Any, target: Any, marked: Sequence[Marked]) -> int:
+    """Publish the messages of marked rows to a declared queue; return how many were.
+
+    A row that cannot be a message fails alone. Raises what the broker does: of what was being sent
+    nobody knows whether it arrived, so it stays marked, and the broker is asked (see lost.py).
     """
-    messages = [(row, made) for row in marked if (made := _message(app, row)) is not None]
     try:
-        target = app.amqp.queues[queue]
-        with producer.batch(max_size=100):
-            for row, (headers, properties, body) in messages:
-                producer.publish(
-                    body,
-                    exchange=target.exchange,
-                    routing_key=target.routing_key,
-                    declare=[target],
-                    serializer="json",
-                    headers=headers,
-                    priority=abs(row.rank),
-                    **properties,
-                )
-    except BaseException:  # SIGTERM too, in the middle of it
+        messages = [(row, made) for row in marked if (made := _message(app, row)) is not None]
+    except BaseException:  # SIGTERM, or the database: nothing was sent
         unmark(marked)
         raise
+    address = _address(target)
+    try:
+        with producer.batch(max_size=BATCH):
+            sent = [_send(producer, address, row, made) for row, made in messages]
+    except BaseException:
+        doubt(marked)
+        raise
+    return sum(sent)
 
 
 def unmark(marked: Sequence[Marked]) -> None:
-    """Let marked rows be ready again."""
+    """Let marked rows be ready again: nothing of them was sent."""
+    _write(_UNMARK, marked)
+
+
+def doubt(marked: Sequence[Marked]) -> None:
+    """Let marked rows be looked for at once: they may have been sent."""
+    _write(_END_LEASE, marked)
+
+
+def _write(statement: str, marked: Sequence[Marked]) -> None:
     with _cursor() as cursor:
-        ids = [row.id for row in marked]
-        cursor.execute(_UNMARK, [ids, [row.publication for row in marked]])
+        cursor.execute(statement, [[row.id for row in marked], [row.publication for row in marked]])
+
+
+def _address(target: Any) -> dict[str, Any]:
+    """Return where Celery would publish to: past the exchange, where that is a direct one."""
+    if target.exchange is None or target.exchange.type == "direct":
+        return {"exchange": "", "routing_key": target.name}
+    return {"exchange": target.exchange.name, "routing_key": target.routing_key}
+
+
+def _send(producer: Any, address: dict[str, Any], row: Marked, made: Any) -> bool:
+    headers, properties, body = made
+    priority = abs(row.rank)
+    try:
+        # What cannot be written as JSON raises here; what the broker does not take, at the flush.
+        producer.publish(
+            body, serializer="json", headers=headers, priority=priority, **address, **properties
+        )
+    except (TypeError, ValueError) as error:
+        _fail(row, error)
+        return False
+    return True
 
 
 def _message(app: Celery, row: Marked) -> tuple[dict[str, Any], dict[str, Any], Any] | None:
@@ -134,10 +174,7 @@ def _message(app: Celery, row: Marked) -> tuple[dict[str, Any], dict[str, Any], 
         own = {"durable_publication": str(row.publication)}
         return {**options.get("headers", {}), **made.headers, **own}, made.properties, made.body
     except Exception as error:
-        logger.exception("%s[%s] cannot be published: failed.", row.name, row.id)
-        with _cursor() as cursor:
-            text = clean(words(error), ERROR_CHARACTERS)
-            cursor.execute(_FAIL, [text, row.id, row.publication])
+        _fail(row, error)
         return None
 
 
@@ -146,6 +183,13 @@ MESSAGE = (
     *("shadow", "ignore_result", "group_id", "group_index", "root_id", "parent_id"),
     *("time_limit", "soft_time_limit"),
 )
+
+
+def _fail(row: Marked, error: Exception) -> None:
+    logger.error("%s[%s] cannot be published: failed.", row.name, row.id, exc_info=error)
+    with _cursor() as cursor:
+        text = clean(words(error), ERROR_CHARACTERS)
+        cursor.execute(_FAIL, [text, row.id, row.publication])
 
 
 def _cursor() -> Any:

@@ -1,114 +1,149 @@
 """The relay: publishes what is due, queue by queue, for as long as it lives. It imports no task."""
 
 import logging
+import time
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
 
 from celery import Celery
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError, connections, reset_queries
 
-from . import configuration, publication
-from .listening import Listener
+from . import configuration, listening, lost, publication
+from .broker import Broker
 from .upkeep import Upkeep
 
 logger = logging.getLogger(__name__)
 
-# A frozen broker or database is given up after these, and tried again.
-BROKER_SECONDS = 3
-PAUSE_SECONDS = 1.0
-# A busy queue's window empties in a second or so; half of it is due in a tenth of that.
+# The first pause of an outage, and the longest: an hour's outage costs few attempts, and its end is
+# noticed soon.
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 5.0
+# Several tasks a turn: commits come faster than the relay turns, and need not wake it.
+BUSY_TASKS = 4
 BUSY_SECONDS = 0.02
+# A queue of its own that cannot be published to (undeclared, not a list): the others go on.
+WRONG_QUEUE_SECONDS = 10
+# After a connection to the broker everything is looked for, once what was on its way has been sent.
+LOOK_AFTER_SECONDS = lost.SENT_SECONDS + 1
+
+# A count of at most a window's rows a queue, and one step into an index.
+_WAITING = """
+SELECT q.name, p.published, p.ended, EXISTS (
+    SELECT FROM durable_tasks_task WHERE queue = q.name AND state = 1)
+FROM durable_tasks_queue q CROSS JOIN LATERAL (
+    SELECT count(*) AS published, count(*) FILTER (WHERE leased_until <= now()) AS ended
+    FROM durable_tasks_task WHERE queue = q.name AND state = 2) AS p
+WHERE NOT q.is_paused ORDER BY q.name
+"""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A queue: how many messages are published, whose lease ended, and whether more are ready."""
+
+    queue: str
+    published: int
+    ended: int
+    has_ready: bool
 
 
 class Relay:
     """One relay. Any number may run: each queue is marked by one at a time.
 
-    Crash: what was marked and not published is published again when its lease ends. Everything it
-    does can be done twice.
+    Crash: what was marked and not published is published again when its lease ends, or a relay
+    starts. Everything it does can be done twice.
     """
 
     def __init__(self, app: Celery, queues: Iterable[str] = ()) -> None:
         """Publish for `app`; for the named queues alone, where there are any."""
         self.app, self.only = app, tuple(queues)
-        self.upkeep, self.listener = Upkeep(), Listener()
-        self.connection: Any = None
+        self.broker, self.upkeep, self.listener = Broker(app), Upkeep(), listening.Listener()
+        self.outage: BaseException | None = None
+        self._pause_seconds = PAUSE_SECONDS
+        self._look_at = 0.0
+        self._wrong_until: dict[str, float] = {}
 
     def run(self) -> None:
         """Publish until SystemExit or KeyboardInterrupt; an outage is waited for."""
         try:
             while True:
-                self.listener.wait(self._turn_or_pause())
+                self._turn_and_wait()
         finally:
             self.listener.close()
-            self._drop_broker()
+            self.broker.close()
 
-    def turn(self) -> int:
-        """Do everything once; return how many messages were published."""
-        self.upkeep.turn()
-        return sum(self._publish(queue) for queue in self._queues())
+    def turn(self) -> tuple[int, bool]:
+        """Do everything once; return how many were published, and whether there is more at once.
 
-    def _turn_or_pause(self) -> float | None:
-        """Return how long to wait without listening; None: nothing is due, so listen."""
+        `outage` is then what the broker raised, or None.
+        """
+        reset_queries()  # with DEBUG, Django keeps what a process has ever asked
+        published = self._publish_all()
+        return published, self.upkeep.turn()
+
+    def _turn_and_wait(self) -> None:
         try:
-            published = self.turn()
+            published, has_more = self.turn()
+            if self.outage is not None:
+                self._pause("The broker is away", self.outage)
+                return
+            self._pause_seconds = PAUSE_SECONDS
+            if published >= BUSY_TASKS:
+                listening.leave_out()
+                time.sleep(BUSY_SECONDS)
+            elif not published and not has_more:
+                self.listener.wait()
         except (DatabaseError, InterfaceError) as error:
-            logger.warning("The database is away, trying again: %s", error)
             connections[configuration.database()].close()
-            return PAUSE_SECONDS
-        except self._broker_errors() as error:
-            logger.warning("The broker is away, trying again: %s", error)
-            self._drop_broker()
-            return PAUSE_SECONDS
-        return BUSY_SECONDS if published else None
+            self._pause("The database is away", error)
 
-    def _queues(self) -> list[str]:
-        with connections[configuration.database()].cursor() as cursor:
-            cursor.execute("SELECT name FROM durable_tasks_queue WHERE NOT is_paused ORDER BY name")
-            names = [row[0] for row in cursor.fetchall()]
-        return [name for name in names if not self.only or name in self.only]
+    def _pause(self, what: str, error: BaseException) -> None:
+        logger.warning("%s, trying again: %s", what, error.__cause__ or error)
+        time.sleep(self._pause_seconds)
+        self._pause_seconds = min(2 * self._pause_seconds, LONGEST_PAUSE_SECONDS)
 
-    def _publish(self, queue: str) -> int:
-        self.upkeep.look_for_messages(queue, lambda: self._depth(queue))
-        marked = publication.mark(queue)
-        if marked:
+    def _publish_all(self) -> int:
+        published, self.outage = 0, None
+        self._look_for_all()
+        for waiting in self._waiting():
             try:
-                producer = self._producer()
-            except BaseException:
-                publication.unmark(marked)
+                published += self._publish(waiting)
+            except (DatabaseError, InterfaceError):
                 raise
-            publication.publish(self.app, producer, queue, marked)
-        return len(marked)
+            except self.broker.errors() as error:
+                self.broker.close()
+                self.outage = error
+                break
+            except Exception:
+                self._wrong_until[waiting.queue] = time.monotonic() + WRONG_QUEUE_SECONDS
+                logger.exception("Queue %s cannot be published to.", waiting.queue)
+        return published
 
-    def _producer(self) -> Any:
-        if self.connection is None:
-            options = {
-                **self.app.conf.broker_transport_options,
-                "socket_timeout": BROKER_SECONDS,
-                "socket_connect_timeout": BROKER_SECONDS,
-            }
-            # kombu does not batch where these are set.
-            options.pop("retry_on_timeout", None)
-            self.connection = self.app.connection_for_write(
-                connect_timeout=BROKER_SECONDS, transport_options=options
-            )
-            self.connection.connect()
-        return self.app.amqp.Producer(self.connection.default_channel, auto_declare=False)
+    def _waiting(self) -> list[Waiting]:
+        with connections[configuration.database()].cursor() as cursor:
+            cursor.execute(_WAITING)
+            waiting = [Waiting(*row) for row in cursor.fetchall()]
+        now = time.monotonic()
+        return [each for each in waiting if self._is_served(each.queue, now)]
 
-    def _depth(self, queue: str) -> int:
-        """Count a queue's messages at the broker, in the way that every transport knows."""
-        self._producer()
-        with self.connection.channel() as channel:
-            declared = channel.queue_declare(queue=queue, passive=True)
-            return int(declared.message_count)
+    def _is_served(self, queue: str, now: float) -> bool:
+        is_named = not self.only or queue in self.only
+        return is_named and self._wrong_until.get(queue, 0.0) <= now
 
-    def _broker_errors(self) -> tuple[type[BaseException], ...]:
-        connection = self.connection or self.app.connection_for_write()
-        return (*connection.connection_errors, *connection.channel_errors, OSError)
+    def _publish(self, waiting: Waiting) -> int:
+        queue = waiting.queue
+        if waiting.ended:
+            lost.publish_again(queue, lambda: self.broker.depth(queue))
+        elif not waiting.has_ready or not publication.has_room(waiting.published):
+            return 0
+        # First, and outside of the transaction: an outage marks nothing.
+        producer, target = self.broker.producer(), self.broker.target(queue)
+        marked = publication.mark(queue)
+        return publication.publish(self.app, producer, target, marked) if marked else 0
 
-    def _drop_broker(self) -> None:
-        connection, self.connection = self.connection, None
-        if connection is not None:
-            try:
-                connection.release()
-            except Exception as error:  # it is being given up
-                logger.debug("The broker's connection: %s", error)
+    def _look_for_all(self) -> None:
+        now = time.monotonic()
+        if self.broker.is_new:
+            self.broker.is_new, self._look_at = False, now + LOOK_AFTER_SECONDS
+        if self._look_at and now >= self._look_at:
+            self._look_at = 0.0
+            lost.look_for_all()

@@ -1,13 +1,17 @@
 """`manage.py relay`: publish durable tasks to the broker."""
 
+import os
 import signal
-import sys
+import threading
 from typing import Any
 
 from celery import current_app
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ...relay import Relay
+
+# What is stuck in a call that nothing interrupts, a frozen database's for one, is not waited for.
+END_SECONDS = 0.7
 
 
 class Command(BaseCommand):
@@ -18,23 +22,39 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Which queues, and whether to stay."""
         parser.add_argument("--queues", default="", help="only these, separated by commas")
-        parser.add_argument("--once", action="store_true", help="do one turn and end")
+        parser.add_argument(
+            "--once", action="store_true", help="do one turn and end; 1 if the broker is away"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the relay."""
         # Everything in flight is leased, so it may end wherever it is.
         signal.signal(signal.SIGTERM, _end)
+        signal.signal(signal.SIGINT, _end)
         queues = [name.strip() for name in options["queues"].split(",") if name.strip()]
-        relay = Relay(current_app._get_current_object(), queues)
+        app: Any = current_app
+        relay = Relay(app._get_current_object(), queues)
         if options["once"]:
-            self.stdout.write(f"{relay.turn()} messages published.")
+            self._once(relay)
             return
         self.stderr.write("relay: publishing")
-        try:
-            relay.run()
-        except KeyboardInterrupt:
-            sys.exit(0)
+        relay.run()
+
+    def _once(self, relay: Relay) -> None:
+        # What a turn promotes or discovers, the next one publishes.
+        published = 0
+        is_first = has_more = True
+        while (has_more or is_first) and relay.outage is None:
+            is_first = False
+            count, has_more = relay.turn()
+            published += count
+        if relay.outage is not None:
+            raise CommandError(f"The broker is away: {relay.outage.__cause__ or relay.outage}")
+        self.stdout.write(f"{published} messages published.")
 
 
 def _end(*_: Any) -> None:
+    timer = threading.Timer(END_SECONDS, os._exit, [0])
+    timer.daemon = True
+    timer.start()
     raise SystemExit(0)

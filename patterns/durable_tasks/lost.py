@@ -1,0 +1,101 @@
+"""Publish again what was published and lost: a message is a lease, and leases end.
+
+A message vanishes without a trace: prefetched by a worker that was killed, popped into a dead
+socket, gone with a broker. Only the broker can tell whether it still holds one.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connections
+
+from . import configuration
+
+logger = logging.getLogger(__name__)
+
+# Rows whose message is looked for belong to one relay so long; the broker answers in 3.
+HELD_SECONDS = 10
+# What was marked longer ago has been sent, or never will be.
+SENT_SECONDS = 4
+
+_HOLD = """
+WITH fast AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+UPDATE durable_tasks_task SET leased_until = now()
+    + make_interval(secs => least(%(held)s, %(lease)s)) FROM fast
+WHERE fast.set_config IS NOT NULL AND id IN (
+    SELECT id FROM durable_tasks_task WHERE queue = %(queue)s AND state = 2
+        AND leased_until <= now() ORDER BY leased_until LIMIT %(window)s FOR UPDATE SKIP LOCKED)
+RETURNING id, publication, now() + make_interval(secs => %(lease)s)
+"""
+# How many were taken: those that are published, but for what was marked since, less those that the
+# broker has. Which: first those that were overtaken, for of one rank what was published later is
+# taken later (also where a backlog of plain tasks hides the depth); then the oldest.
+_AGAIN = """
+WITH fast AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
+held AS (
+    SELECT t.id, t.rank, t.publication, coalesce(left(t.publication::text, 18) < (
+        SELECT max(left(r.publication::text, 18)) FROM durable_tasks_task r
+        WHERE r.state = 3 AND r.queue = %(queue)s AND r.rank = t.rank), false) AS is_overtaken
+    FROM durable_tasks_task t
+    JOIN unnest(%(ids)s::uuid[], %(publications)s::uuid[]) AS h (id, publication)
+        ON t.id = h.id AND t.publication = h.publication
+    WHERE t.state = 2
+), again AS (
+    SELECT id, publication FROM held ORDER BY is_overtaken DESC, rank, publication
+    LIMIT (SELECT greatest(0, (SELECT count(*) FROM held WHERE is_overtaken),
+        (SELECT count(*) FROM durable_tasks_task WHERE queue = %(queue)s AND state = 2
+            AND leased_until <= %(marked_by)s) - %(depth)s))
+)
+UPDATE durable_tasks_task t SET state = 1, publication = NULL, leased_until = NULL
+FROM again, fast WHERE fast.set_config IS NOT NULL
+    AND t.id = again.id AND t.publication = again.publication AND t.state = 2
+"""
+_EXTEND = """
+UPDATE durable_tasks_task t SET leased_until = now() + make_interval(secs => %(lease)s)
+FROM unnest(%(ids)s::uuid[], %(publications)s::uuid[]) AS h (id, publication)
+WHERE t.id = h.id AND t.publication = h.publication AND t.state = 2
+"""
+_END_ALL = """
+UPDATE durable_tasks_task SET leased_until = now()
+WHERE state = 2 AND leased_until < now() + make_interval(secs => %s)
+"""
+
+
+def publish_again(queue: str, depth: Callable[[], int]) -> int:
+    """Let be ready again what was taken from the broker and started nothing; return how many.
+
+    `depth()` counts the queue's messages at the broker, and is asked outside of any transaction.
+    What is still there is waited for: a queue without a worker would else be filled with copies.
+    Crash, or a broker that is away: another relay looks for them in seconds.
+    """
+    lease = configuration.publication_lease_seconds()
+    with connections[configuration.database()].cursor() as cursor:
+        window = configuration.window()
+        cursor.execute(
+            _HOLD, {"queue": queue, "held": HELD_SECONDS, "lease": lease, "window": window}
+        )
+        held = cursor.fetchall()
+        if not held:
+            return 0
+        values: dict[str, Any] = {
+            "queue": queue,
+            "lease": lease,
+            "ids": [row[0] for row in held],
+            "publications": [row[1] for row in held],
+            "marked_by": held[0][2],
+            "depth": depth(),
+        }
+        cursor.execute(_AGAIN, values)
+        count = int(cursor.rowcount)
+        cursor.execute(_EXTEND, values)
+    if count:
+        logger.warning("%s: %d messages were lost, and are published again.", queue, count)
+    return count
+
+
+def look_for_all() -> None:
+    """Let every published message be looked for now: the broker was away, or the relay was."""
+    with connections[configuration.database()].cursor() as cursor:
+        lease = configuration.publication_lease_seconds()
+        cursor.execute(_END_ALL, [max(0.0, lease - SENT_SECONDS)])

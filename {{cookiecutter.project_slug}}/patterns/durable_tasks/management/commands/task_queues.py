@@ -1,0 +1,1 @@
+{{ pattern("durable_tasks/management/commands/task_queues.py") }}

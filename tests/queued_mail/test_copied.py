@@ -14,8 +14,8 @@ SETTINGS = """
 from mail_shop.settings import *
 
 INSTALLED_APPS = [name.replace("patterns.queued_mail", "vendored.mails") for name in INSTALLED_APPS]
-ABSENT = ("mail_shop", "patterns.")
-INSTALLED_APPS = [name for name in INSTALLED_APPS if not name.startswith(ABSENT)]
+PRESENT = ("django.", "vendored.")
+INSTALLED_APPS = [name for name in INSTALLED_APPS if name.startswith(PRESENT)]
 ROOT_URLCONF = "django.contrib.auth.urls"
 if "MAILERS" in globals():
     for alias, module in {"default": "backend", "delivery": "smtp"}.items():

@@ -95,11 +95,21 @@ def test_an_error_is_mailed_while_the_database_is_stopped(
 def test_an_error_mail_does_not_go_through_the_queue(
     handler: ErrorMailHandler, smtp: SMTPServer
 ) -> None:
-    fail("Grüße \ud800\r\nBcc: all@example.com")
+    fail("x")
     [mail] = arrived(smtp)
-    assert mail["Bcc"] is None
     assert "RuntimeError" in text(mail)
     assert not QueuedMail.objects.exists()
+
+
+def test_whatever_is_logged_makes_a_mail_and_no_header(
+    handler: ErrorMailHandler, smtp: SMTPServer
+) -> None:
+    words = "Grüße \ud800 \x00\r\nBcc: all@example.com"  # half a character among them
+    handler.handle(logging.makeLogRecord({"msg": words, "levelname": "ERROR"}))
+    [mail] = arrived(smtp)
+    assert mail["Bcc"] is None
+    assert "Grüße ?" in mail["Subject"]
+    assert "Grüße ?" in text(mail)
 
 
 def test_without_admins_nothing_is_mailed(

@@ -6,9 +6,6 @@ import warnings
 from celery import Celery, Task
 from celery.exceptions import CDeprecationWarning, SecurityWarning
 
-from patterns.durable_tasks.app import DurableCelery
-from patterns.durable_tasks.task import DurableTask
-
 # Celery 5.7 would have queues in `task_routes` alone; that is the project's choice, not a fault.
 warnings.filterwarnings("ignore", r"\s*The 'queue' task attribute", CDeprecationWarning)
 # Containers run tests as root.
@@ -33,17 +30,18 @@ class RetryingTask(Task):
             raise self.retry(exc=error, countdown=0.3) from error
 
 
-class DurableRetryingTask(DurableTask, RetryingTask):
-    """The same on a row, as the generated shop has it."""
+if IS_DURABLE:
+    from patterns.durable_tasks.app import DurableCelery
+    from patterns.durable_tasks.task import DurableTask
 
-    abstract = True
+    class DurableRetryingTask(DurableTask, RetryingTask):
+        """The same on a row, as the generated shop has it."""
 
+        abstract = True
 
-app = (
-    DurableCelery("shop", task_cls=DurableRetryingTask)
-    if IS_DURABLE
-    else Celery("shop", task_cls=RetryingTask)
-)
+    app = DurableCelery("shop", task_cls=DurableRetryingTask)
+else:
+    app = Celery("shop", task_cls=RetryingTask)
 app.conf.update(
     broker_url=os.environ.get("QUEUED_MAIL_TEST_BROKER", "redis://127.0.0.1:1/0"),
     task_default_queue="default",

@@ -9,9 +9,11 @@ import httpx
 
 from demo.brokers import brokers, flooded, is_full, waiting
 from demo.client import Visitor, claim, wait_for
+from demo.killing import kill_worker
 from demo.shop import Shop
 
 MAIL_SERVER_SECONDS = 0.8
+PROVIDER_SECONDS = 3
 SIGNUPS = 5
 CUSTOMERS = 200
 
@@ -68,6 +70,27 @@ def a_failing_provider_is_tried_again(shop: Shop, staff: Visitor) -> Iterator[st
     claim(charges_of(staff, order) == 1, "the customer was charged twice")
 
 
+def a_killed_worker_charges_once(shop: Shop, staff: Visitor) -> Iterator[str]:
+    """A worker killed between charge and pack-in leaves one charge and one pack-in."""
+    before = staff.charges()["attempts"]
+    staff.tell_provider(slow_seconds=PROVIDER_SECONDS)
+    with Visitor(shop.addresses) as robin:
+        robin.sign_up("Robin", "robin@example.com")
+        order = buy(robin)
+        wait_for("the charge", lambda: staff.charges()["attempts"] > before)
+        killed, started = kill_worker(shop, "purchasing"), time.monotonic()
+        yield f"kill -9: {killed} processes of the worker, while it waited for the provider"
+        staff.tell_provider(slow_seconds=0)
+        wait_for("the provider's charge", lambda: charges_of(staff, order))
+        yield "the provider charged all the same, and had nobody to tell"
+        steps = watch_until_done(robin, order)
+        yield f"the order page showed {', '.join(steps)} {time.monotonic() - started:.1f} s later"
+    attempts = staff.charges()["attempts"] - before
+    yield f"the provider was asked {attempts} times and charged {charges_of(staff, order)} time"
+    claim(attempts == 2, "one attempt before the kill and one after it were due")
+    claim(charges_of(staff, order) == 1, "the customer was charged twice")
+
+
 def the_back_office_delays_no_mail(shop: Shop, staff: Visitor) -> Iterator[str]:
     """Hundreds of slow tasks of the back office do not delay a mail."""
     shop.run("manage.py", "shell", "-c", MAKE_CUSTOMERS)
@@ -116,6 +139,7 @@ CHAPTERS = list(
             signup_waits_for_no_mail_server,
             a_purchase_goes_through_its_steps,
             a_failing_provider_is_tried_again,
+            a_killed_worker_charges_once,
             the_back_office_delays_no_mail,
             a_flooded_analytics_broker_stays_alone,
             flower_is_for_staff,

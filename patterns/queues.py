@@ -4,7 +4,8 @@ Why: a queue that no worker takes from swallows its tasks without a word, and Ce
     queue of every typo. A list kept twice (settings and Procfile) drifts apart.
 Guarantees: a task that names no queue, or one that is not in the list, is refused when it is
     defined; a publish to such a queue is refused when it is asked for, with the declared ones
-    named; each declared queue has exactly one worker process in `processes()`.
+    named; each declared queue has exactly one worker process in `processes()`, and a stated bound
+    in `caps()` for whatever keeps its tasks.
 Not for: queues made while the system runs (one a customer, say); priorities within a queue.
 Copy: this file.
 Needs: celery>=5.5.
@@ -12,14 +13,15 @@ Settings: none. Of Celery's own: task_queues, task_routes, task_create_missing_q
     task_default_queue, which `celery_settings()` returns.
 Wiring: `QUEUES = Queues(Queue(name="mail", why="..."), ...)`; `app.conf.update(
     QUEUES.celery_settings(default="mail"))`; in the base Task `on_bound()` calls
-    `QUEUES.require_of(task)` and `apply_async()` calls `QUEUES.require(name)`.
+    `QUEUES.require_of(task)` and `apply_async()` calls `QUEUES.require(name)`. Give `caps()` to
+    what keeps tasks: `DURABLE_TASKS_QUEUES = QUEUES.caps()`.
 Testing: compare your Procfile with `processes()`.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import kombu
 from celery import Task
@@ -29,6 +31,7 @@ from celery.app import app_or_default
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 # Celery's own tasks (chords, clean-up) name no queue: they run on the default one.
 CELERYS_OWN = "celery."
+AT_CAP = ("alarm", "refuse")
 
 
 class QueueNotDeclared(ValueError):
@@ -41,13 +44,17 @@ class Queue:
 
     `app` is the Celery app as `celery -A` takes it. `concurrency` is the number of the worker's
     processes: 1, since tasks on one lane wait for each other unless you say otherwise, and every
-    process costs some 40 MB.
+    process costs some 40 MB. `cap` is how many tasks may wait: a million are some 500 MB in a
+    database. `at_cap` is what happens to one more: "alarm" takes it all the same, since a task
+    refused is work undone that somebody was promised; "refuse" is for what can be asked for again.
     """
 
     name: str
     why: str
     app: str = "config"
     concurrency: int = 1
+    cap: int = 1_000_000
+    at_cap: Literal["alarm", "refuse"] = "alarm"
 
     def __post_init__(self) -> None:
         """Raise `ValueError` where a part makes no sense."""
@@ -57,6 +64,10 @@ class Queue:
             raise ValueError(f"Queue {self.name!r} does not say why it exists: set `why`.")
         if self.concurrency < 1:
             raise ValueError(f"Queue {self.name!r}: concurrency must be 1 or more.")
+        if self.cap < 1:
+            raise ValueError(f"Queue {self.name!r}: cap must be 1 or more.")
+        if self.at_cap not in AT_CAP:
+            raise ValueError(f"Queue {self.name!r}: at_cap is one of {', '.join(AT_CAP)}.")
 
     @property
     def process(self) -> str:
@@ -125,6 +136,10 @@ class Queues:
             "task_default_queue": default,
             "task_routes": (queue_of_task,),
         }
+
+    def caps(self) -> dict[str, dict[str, Any]]:
+        """Return how many tasks may wait on each queue, and what happens then, by its name."""
+        return {queue.name: {"cap": queue.cap, "at_cap": queue.at_cap} for queue in self}
 
     def processes(self) -> dict[str, str]:
         """Return the command of every worker by the name of its process."""

@@ -9,17 +9,17 @@ from config.celery import app
     queue="default",
     # Not into the analytics app, which may live in this process too.
     shared=False,
-    # An event may be lost: it is not worth a second attempt while a customer's tasks wait, and
-    # one that is delivered again after a crash would count twice.
+    # It contacts another app's broker.
+    atomic=False,
+    # An event may be lost: it is not worth a second attempt while a customer's tasks wait.
     max_retries=0,
-    acks_late=False,
-    # Twice the 2 s that publishing may take at worst; a worker that is stopped meanwhile loses one.
+    # Twice the 2 s that publishing may take at worst.
     soft_time_limit=4,
     time_limit=6,
 )
 def forward_event(name: str, day: str) -> None:
     """Publish one event, or drop it where the analytics broker does not take it at once.
 
-    Crash: lost. Duplicate: counted twice; the counts show trends, not accounts.
+    Crash: it is published again, and may count twice; the counts show trends, not accounts.
     """
     publish(name, day)

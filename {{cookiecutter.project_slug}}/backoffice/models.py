@@ -90,7 +90,7 @@ class IndexRebuild(models.Model):
         return max(newest or self.started_at, self.started_at)
 
     def is_stuck(self) -> bool:
-        """Tell whether it has stood still for so long that its messages must be lost."""
+        """Tell whether it has stood still: no worker, or a customer's task has failed."""
         return self.is_running and timezone.now() - self.last_progress_at() > STUCK_AFTER
 
 

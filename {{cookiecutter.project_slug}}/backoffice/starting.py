@@ -15,8 +15,8 @@ def start(by: User) -> IndexRebuild:
     """Record a rebuild and enqueue its first task. Raises RebuildIsRunning.
 
     The request does no more than that, however many customers there are. Duplicate: two staff at
-    once start one, the database decides who. Rollback: neither row nor task. Crash before the
-    task is published: the rebuild stands still, and may be started anew after STUCK_AFTER.
+    once start one, the database decides who. Rollback or crash: neither rebuild nor task. Raises
+    QueueFull where queue admin has reached its cap.
     """
     with transaction.atomic():
         IndexRebuild.objects.all().finish_complete()

@@ -5,38 +5,42 @@ from backoffice.marking import mark_customers
 from backoffice.models import CustomerIndex, IndexRebuild
 from config.celery import app
 
-# Enqueued at a time. The task for the next thousand waits behind these, so that the broker holds
-# about a thousand messages of a rebuild, however many customers there are.
+# Enqueued at a time, in one statement. The task for the next thousand waits behind these, so that
+# a rebuild has about a thousand rows, however many customers there are.
 CUSTOMERS_A_CHUNK = 1000
 
 
-@app.task(name="backoffice.start_rebuild", queue="admin")
+# Not atomic: that a customer was deleted meanwhile is found by the marks' own commit.
+@app.task(name="backoffice.start_rebuild", queue="admin", atomic=False)
 def start_rebuild(rebuild_id: int, after_customer_id: int = 0) -> None:
     """Mark all customers, then enqueue a task for each of the next thousand, then itself.
 
-    Duplicate: what is done is not enqueued again, what is enqueued twice is done once. Crash:
-    what was enqueued runs; without a second delivery the rest waits until staff start anew.
+    Crash: the marks stay, and a second run enqueues; a thousand is enqueued whole or not at all.
+    Duplicate: what is done is not enqueued again, what is enqueued twice is done once.
     """
     running = IndexRebuild.objects.running().filter(pk=rebuild_id)
     if not running.exists():
         return
     mark_customers(rebuild_id)
     chunk = _awaited_customers(rebuild_id, after_customer_id)
-    for customer_id in chunk:
-        rebuild_customer_index.delay(rebuild_id, customer_id)
-    if len(chunk) == CUSTOMERS_A_CHUNK:
-        start_rebuild.delay(rebuild_id, chunk[-1])
-    running.finish_complete()  # there may be no customer at all
+    with start_rebuild.completing():
+        rebuild_customer_index.enqueue_many([((rebuild_id, pk), {}) for pk in chunk])
+        if len(chunk) == CUSTOMERS_A_CHUNK:
+            start_rebuild.delay(rebuild_id, chunk[-1])
+        running.finish_complete()  # there may be no customer at all
 
 
-@app.task(name="backoffice.rebuild_customer_index", queue="admin")
+# Not atomic: slow work holds no transaction open, and of the last two tasks at the same moment one
+# must see what the other has committed.
+@app.task(name="backoffice.rebuild_customer_index", queue="admin", atomic=False)
 def rebuild_customer_index(rebuild_id: int, customer_id: int) -> None:
     """Rebuild one customer's index; the last one ends the rebuild.
 
-    Duplicate: harmless, and it ends the rebuild where a crash came between the two.
+    Crash or duplicate: harmless, and the second run ends the rebuild.
     """
     rebuild_index(rebuild_id, customer_id)
-    IndexRebuild.objects.filter(pk=rebuild_id).finish_complete()
+    with rebuild_customer_index.completing():
+        IndexRebuild.objects.filter(pk=rebuild_id).finish_complete()
 
 
 def _awaited_customers(rebuild_id: int, after_customer_id: int) -> list[int]:

@@ -21,7 +21,7 @@ Apps = Sequence[AppConfig] | None
 
 @register
 def check_tasks(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """`shop.E001`: a task names no declared queue, or has no time limits; and `shop.E005`."""
+    """`shop.E001`: a task names no declared queue or has no time limits; `shop.E005` and `E009`."""
     try:
         app.autodiscover_tasks(force=True)
         tasks = list(app.tasks.values())
@@ -29,13 +29,26 @@ def check_tasks(app_configs: Apps, **_: Any) -> list[CheckMessage]:
             SHOP.require_of(task)
     except ValueError as error:
         return [Error(str(error), hint="Queues are declared in config/queues.py.", id="shop.E001")]
-    return [error for task in tasks for error in check_absence(task)]
+    return [error for task in tasks for error in (*check_base(task), *check_absence(task))]
+
+
+def check_base(task: Any) -> list[CheckMessage]:
+    """`shop.E009`: a task with another base than the shop's: it can be lost, and nobody said so."""
+    if isinstance(task, app.Task):
+        return []
+    return [
+        Error(
+            f"Task {task.name} is no config.base_task.ShopTask: neither durable nor retried.",
+            hint="Remove base=... from its decorator; durable=False makes it an ordinary task.",
+            id="shop.E009",
+        )
+    ]
 
 
 def check_absence(task: Any) -> list[CheckMessage]:
-    """`shop.E005`: the broker hands out a task again while its retry still waits or runs."""
+    """`shop.E005`: the broker hands out a plain task again while its retry still waits or runs."""
     timeout = VISIBILITY_TIMEOUT_SECONDS
-    if task.longest_absence_seconds() < timeout:
+    if not isinstance(task, app.Task) or task.durable or task.longest_absence_seconds() < timeout:
         return []
     return [
         Error(

@@ -19,8 +19,7 @@ bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 # Two processes survive the crash of one; threads, since a request mostly waits for the database.
 workers = env.int("WEB_CONCURRENCY", 2, validate=validate.Range(1))
 threads = 4
-# Seconds. No request waits for mail or provider, and 3 s at most for a frozen broker: a slow one is
-# stuck.
+# Seconds. No request waits for mail, provider or broker: a slow one is stuck.
 timeout = 30
 # Seconds for requests under way at a stop; below honcho's 5, after which it kills.
 graceful_timeout = 4

@@ -2,11 +2,18 @@
 
 from patterns.queues import Queue, Queues
 
+# At its cap (a million tasks) a queue that refuses raises `QueueFull` to whoever enqueues; the
+# others are alarms alone, for no signup and no order is refused because a worker is down.
 SHOP = Queues(
-    Queue(name="default", why="what concerns no other queue"),
+    # Events that may be lost, and what beat asks for again.
+    Queue(name="default", why="what concerns no other queue", at_cap="refuse"),
     Queue(name="mail", why="a mail never waits for anything but mails"),
     Queue(name="purchasing", why="money, and what follows from it"),
-    Queue(name="admin", why="slow work of the back office, which starves nobody here"),
+    Queue(
+        name="admin",
+        why="slow work of the back office, which starves nobody here",
+        at_cap="refuse",  # staff press the button again
+    ),
 )
 # A broker, an app and a worker of their own: this may overflow, and the shop goes on.  # analytics
 ANALYTICS = Queues(  # analytics
@@ -22,6 +29,6 @@ APPS = (
     ANALYTICS,  # analytics
 )
 
-# Until Redis hands out again what was taken and never acknowledged (a worker that died by
-# `kill -9`). Must be longer than the longest delay of a retry and its run: `shop.E005`.
+# Until Redis hands out again what was taken and never acknowledged: of interest to plain tasks
+# alone (`durable = False`). Longer than the longest delay of their retries and a run: `shop.E005`.
 VISIBILITY_TIMEOUT_SECONDS = 3600

@@ -13,6 +13,7 @@ import django
 from environs import validate
 
 from config.environment import project_environment
+from config.queues import SHOP
 from config.server_urls import mail_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -50,11 +51,11 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "config",  # before what its commands go before: its relay waits for the database
     "django_celery_beat",
     "patterns.durable_tasks",
     "patterns.queued_mail",
     "patterns.idempotency",
-    "config",
     "accounts",
     "purchases",
     "payments",
@@ -157,10 +158,9 @@ ANALYTICS_BROKER_URL = env.str("ANALYTICS_BROKER_URL")  # analytics
 # Seconds that running tasks get at a stop; config/celery_settings.py says why 2.
 WORKER_SHUTDOWN_SECONDS = env.float("WORKER_SHUTDOWN_SECONDS", 2)
 
-# Durable tasks: rows in the database above, which `manage.py relay` publishes. ---------------------
-# Celery closes the connection before and after each task, which costs a worker three quarters of
-# its speed. A broken one is found by the claim, which every task begins with.
-CELERY_DB_REUSE_MAX = 10_000
+# Durable tasks: rows in the database above, which `manage.py relay` publishes. --------------------
+DURABLE_TASKS_QUEUES = SHOP.caps()
+DURABLE_TASKS_QUEUE = "default"  # of the pattern's own clean-up
 
 # The payment provider -----------------------------------------------------------------------------
 PAYMENTS_URL = env.str("PAYMENTS_URL")

@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from celery._state import _get_active_apps  # type: ignore[attr-defined]  # not in the stubs
+from django.apps import apps
 from django.conf import settings
 from django.db import connection
 from kombu import pools
@@ -152,7 +153,7 @@ class PaymentProvider:
 class WorkerProcesses:
     """Real `celery worker` processes on the test's own database, brokers, mail server, provider.
 
-    With the shop's first worker comes a relay, which brings the workers their tasks.
+    With the first one comes a relay, which brings the workers their tasks.
     """
 
     def __init__(self, logs: Path, folder: str) -> None:
@@ -160,7 +161,7 @@ class WorkerProcesses:
         self._logs = logs
         self._folder = folder
         self._stack = ExitStack()
-        self._has_relay = False
+        self._relay: subprocess.Popen[bytes] | None = None
 
     def start(
         self, queue: str, *, app: str = "config", env: Mapping[str, str] | None = None
@@ -169,19 +170,20 @@ class WorkerProcesses:
 
         What the process wrote is in the file `process.log_path`. It is stopped after the test.
         """
-        log = self._logs / f"{queue}-{free_port()}.log"
+        name = f"{queue}-{free_port()}"
         command = [sys.executable, "-m", "celery", "-A", app, "worker", "-Q", queue, "-c", "1"]
-        command += ["-n", f"{log.stem}@%h", "--without-gossip", "--without-mingle", "-l", "INFO"]
-        process = self._run(command, log, b" ready.", env or {})
-        if app == "config" and not self._has_relay:
-            self._has_relay = True
-            log = self._logs / f"relay-{free_port()}.log"
-            self._run([sys.executable, "manage.py", "relay"], log, b"publishing", env or {})
+        command += ["-n", f"{name}@%h", "--without-gossip", "--without-mingle", "-l", "INFO"]
+        process = self._run(name, command, env or {})
+        if self._relay is None:  # it starts while the worker does
+            self._relay = self._run("relay", [sys.executable, "manage.py", "relay"], env or {})
+        log = process.log_path  # type: ignore[attr-defined]
+        wait_for(lambda: b" ready." in log.read_bytes(), process, name, log)
         return process
 
     def _run(
-        self, command: list[str], log: Path, ready: bytes, env: Mapping[str, str]
+        self, name: str, command: list[str], env: Mapping[str, str]
     ) -> "subprocess.Popen[bytes]":
+        log = self._logs / f"{name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command,
@@ -193,7 +195,6 @@ class WorkerProcesses:
             )
         process.log_path = log  # type: ignore[attr-defined]
         self._stack.callback(stop, process)
-        wait_for(lambda: ready in log.read_bytes(), process, log.stem, log)
         return process
 
     def __enter__(self) -> Self:
@@ -203,6 +204,11 @@ class WorkerProcesses:
     def __exit__(self, *exception: object) -> None:
         """Stop all that were started."""
         self._stack.close()
+
+
+def enqueued(queue: str) -> int:
+    """Count the durable tasks of a queue that have not succeeded (yet)."""
+    return int(apps.get_model("durable_tasks", "TaskRow").objects.filter(queue=queue).count())
 
 
 def worker_environment() -> dict[str, str]:

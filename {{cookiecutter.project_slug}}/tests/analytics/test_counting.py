@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from analytics.counting import count_event
 from analytics.models import EventCount
-from analytics.receivers import forward_after_commit
+from analytics.receivers import forward
 from development.testing import wait_for
 
 TODAY = date(2026, 11, 23)
@@ -69,6 +69,6 @@ def test_an_order_is_counted_by_the_analysts_own_worker(
     celery_worker_process("default")
     worker = celery_worker_process("analytics", app="analytics.celery")
     with transaction.atomic():
-        forward_after_commit("order_placed")
+        forward("order_placed")
     counted = EventCount.objects.filter(name="order_placed", count=1)
     wait_for(counted.exists, worker, "the count", worker.log_path)

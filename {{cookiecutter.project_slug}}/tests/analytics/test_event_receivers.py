@@ -1,4 +1,4 @@
-"""Signups and orders become tasks on the shop's broker, after the commit, and nothing else."""
+"""Signups and orders become tasks of the shop, with the commit, and nothing else."""
 
 import socket
 from collections.abc import Iterator
@@ -7,56 +7,62 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-import redis
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
 
 from accounts.models import User
 from accounts.signals import user_signed_up
 from analytics.celery import app as analytics_app
-from analytics.receivers import forward_after_commit
-from config.celery import app as shop_app
+from analytics.receivers import forward
+from development.testing import enqueued
+from patterns.durable_tasks.models import QueueRow
 from purchases.models import Order
 from purchases.signals import order_placed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def forwarded(broker_url: str) -> int:
-    with redis.Redis.from_url(broker_url) as broker:
-        return int(broker.llen("default"))
-
-
-def test_a_committed_signup_is_forwarded_once(broker_url: str) -> None:
+def test_a_committed_signup_is_forwarded_once() -> None:
     with transaction.atomic():
         user_signed_up.send(sender=User, user=User())
-        assert forwarded(broker_url) == 0, "before the commit"
-    assert forwarded(broker_url) == 1
+    assert enqueued("default") == 1
 
 
-def test_a_committed_order_is_forwarded_once(broker_url: str) -> None:
+def test_a_committed_order_is_forwarded_once() -> None:
     with transaction.atomic():
         order_placed.send(sender=Order, order=Order(id=uuid4()))
-    assert forwarded(broker_url) == 1
+    assert enqueued("default") == 1
 
 
-def test_a_rolled_back_signup_is_not_forwarded(broker_url: str) -> None:
+def test_a_rolled_back_signup_is_not_forwarded() -> None:
     with transaction.atomic():
         user_signed_up.send(sender=User, user=User())
         transaction.set_rollback(True)
-    assert forwarded(broker_url) == 0
+    assert enqueued("default") == 0
 
 
-def test_an_event_that_cannot_be_enqueued_does_not_fail_what_it_tells_of(
+def test_a_full_queue_does_not_fail_what_an_event_tells_of() -> None:
+    QueueRow.objects.create(name="default", is_full=True)
+    with transaction.atomic():
+        forward("user_signed_up")
+        User.objects.create_user(email="pat@example.com")
+    assert User.objects.count() == 1
+    assert enqueued("default") == 0
+
+
+def test_an_error_of_the_database_does_not_break_the_caller_s_transaction(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse(*_: Any, **__: Any) -> None:
-        raise ConnectionError("the shop's broker is away")
+    def fail(*_: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
 
-    monkeypatch.setattr(shop_app, "send_task", refuse)
-    monkeypatch.setattr("analytics.tasks.forward_event.apply_async", refuse)
+    monkeypatch.setattr("analytics.tasks.forward_event.delay", fail)
+    with pytest.raises(DatabaseError):
+        fail()
     with transaction.atomic():
-        forward_after_commit("user_signed_up")
-    forward_after_commit("user_signed_up")  # outside a transaction too
+        forward("user_signed_up")
+        User.objects.create_user(email="pat@example.com")
+    assert User.objects.count() == 1
 
 
 @pytest.fixture
@@ -70,11 +76,9 @@ def listener(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
         yield listener
 
 
-def test_a_signup_does_not_talk_to_the_analytics_broker(
-    listener: socket.socket, broker_url: str
-) -> None:
+def test_a_signup_does_not_talk_to_the_analytics_broker(listener: socket.socket) -> None:
     with transaction.atomic():
         user_signed_up.send(sender=User, user=User())
-    assert forwarded(broker_url) == 1
+    assert enqueued("default") == 1
     with pytest.raises(BlockingIOError):
         listener.accept()

@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
 from typing import Any
+from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
-import redis
 from django.db import connection
 from django.utils import timezone
 
@@ -16,7 +16,7 @@ from accounts.models import User
 from backoffice import starting, tasks
 from backoffice.models import STUCK_AFTER, CustomerIndex, IndexRebuild
 from backoffice.tasks import rebuild_customer_index, start_rebuild
-from development.testing import wait_for
+from development.testing import enqueued, wait_for
 from purchases.models import Order, Product
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -176,16 +176,26 @@ def test_a_rebuild_that_makes_progress_is_not_stuck(staff: User, customers: list
 
 
 def test_pressing_the_button_enqueues_one_task_however_many_customers_there_are(
-    staff: User, customers: list[User], broker_url: str, monkeypatch: pytest.MonkeyPatch
+    staff: User, customers: list[User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rebuild = starting.start(by=staff)
-    with redis.Redis.from_url(broker_url) as broker:
-        assert broker.llen("admin") == 1
-        monkeypatch.setattr(tasks, "CUSTOMERS_A_CHUNK", 2)
+    assert enqueued("admin") == 1
+    monkeypatch.setattr(tasks, "CUSTOMERS_A_CHUNK", 2)
+    start_rebuild(rebuild.pk)
+    assert enqueued("admin") == 1 + 2 + 1, "a chunk, and the task for the next one"
+    start_rebuild(rebuild.pk, customers[1].pk)
+    assert enqueued("admin") == 4 + 1
+
+
+def test_a_chunk_is_enqueued_whole_or_not_at_all(
+    staff: User, customers: list[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rebuild = starting.start(by=staff)
+    monkeypatch.setattr(tasks, "CUSTOMERS_A_CHUNK", 2)
+    monkeypatch.setattr(start_rebuild, "delay", Mock(side_effect=RuntimeError("no room")))
+    with pytest.raises(RuntimeError):
         start_rebuild(rebuild.pk)
-        assert broker.llen("admin") == 1 + 2 + 1, "a chunk, and the task for the next one"
-        start_rebuild(rebuild.pk, customers[1].pk)
-        assert broker.llen("admin") == 4 + 1
+    assert enqueued("admin") == 1, "the first task, of the button"
 
 
 def test_a_real_worker_rebuilds_every_customer(

@@ -68,9 +68,10 @@ def test_a_broker_that_is_away_is_waited_for(
     [
         ("gunicorn", "--config", "config/gunicorn.py", "config.wsgi"),
         ("celery", "-A", "config", "worker", "-Q", "mail"),
-        ("celery", "-A", "analytics.celery", "worker", "-Q", "analytics"),
+        ("celery", "-A", "analytics.celery", "worker", "-Q", "analytics"),  # analytics
+        ("django", "relay"),
     ],
-    ids=["web", "worker", "analytics"],
+    ids=lambda command: f"{command[0]} {command[-1]}",
 )
 def test_a_process_waits_for_its_database_and_can_be_stopped_meanwhile(
     command: tuple[str, ...], tmp_path: Path

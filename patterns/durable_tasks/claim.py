@@ -2,17 +2,23 @@
 
 import logging
 import os
+import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
 
 from . import configuration
 
 logger = logging.getLogger(__name__)
+
+# A worker that cannot reach the database waits so long before it drops a message; the row stays.
+CLAIM_FOR_SECONDS = 20
+PAUSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +33,8 @@ class Claim:
     options: str
     retries: int
     crashes: int
+    # By this machine's clock, before the database's: the lease ends later than counted from here.
+    since: float = field(default_factory=time.monotonic)
 
 
 # Not waited for by fsync: a claim that a dying server forgets is published again, and this run's
@@ -59,29 +67,51 @@ WHERE id = %s AND publication = %s AND state = 2 AND expires_at <= now()
 def claim(task_id: str, publication: str, worker: str) -> Claim | None:
     """Claim the row that a message names; None where there is nothing to start.
 
-    Crash before the commit: the row stays published, and is published again when that lease ends.
-    Duplicate message: None, as for any token that is not the current one.
+    A database that is away is waited for: nothing else could run either. Raises what it raises
+    after that. Crash before the commit: the row stays published, and is published again when that
+    lease ends. Duplicate message: None, as for any token that is not the current one.
     """
-    token = uuid4()
-    connection = connections[configuration.database()]
-    connection.close_if_unusable_or_obsolete()
     parameters = {
         "id": task_id,
         "publication": publication,
-        "token": token,
+        # One token for all attempts: an unanswered one may have claimed the row.
+        "token": uuid4(),
         "worker": worker,
         "process": process_name(os.getpid()),
         "lease": configuration.lease_seconds(),
     }
+    deadline = time.monotonic() + CLAIM_FOR_SECONDS
+    while True:
+        try:
+            return _claim(parameters)
+        except (OperationalError, InterfaceError) as error:
+            if time.monotonic() > deadline:
+                raise
+            logger.warning("Task %s waits for the database: %s", task_id, error)
+            time.sleep(PAUSE_SECONDS)
+
+
+def _claim(parameters: dict[str, Any]) -> Claim | None:
+    since = time.monotonic()
+    connection = connections[configuration.database()]
+    connection.close_if_unusable_or_obsolete()
+    message = [parameters["id"], parameters["publication"]]
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, parameters)
         if row := cursor.fetchone():
             names = ("name", "queue", "arguments", "options", "retries", "crashes")
-            return Claim(id=UUID(task_id), token=token, **dict(zip(names, row, strict=True)))
-        cursor.execute(_PUT_BACK_PAUSED, [task_id, publication])
-        cursor.execute(_EXPIRE, [task_id, publication])
-    logger.info("Nothing to start for message %s of task %s.", publication, task_id)
+            values = dict(zip(names, row, strict=True))
+            id, token = UUID(parameters["id"]), parameters["token"]
+            return Claim(id=id, token=token, since=since, **values)
+        cursor.execute(_PUT_BACK_PAUSED, message)
+        cursor.execute(_EXPIRE, message)
+    logger.info("Task %s: nothing to start for message %s.", *message)
     return None
+
+
+def session_name(token: UUID | str) -> str:
+    """Return what a run's database session is called while it holds locks, in pg_stat_activity."""
+    return f"durable_tasks {token}"
 
 
 def process_name(pid: int) -> str:

@@ -14,23 +14,26 @@ PATIENCE_SECONDS = 3
 
 @contextmanager
 def cursor(patience_seconds: float = PATIENCE_SECONDS) -> Iterator[Any]:
-    """Give a cursor in autocommit on a new connection, which waits for nothing longer than told.
+    """Give a cursor on a new connection, in a transaction that the block's end commits.
 
-    Raises what the database raises; nothing stays open.
+    Each statement waits so long at most. Raises what the database raises; nothing stays open.
     """
     connection = connections.create_connection(configuration.database())
     options = dict(connection.settings_dict.get("OPTIONS") or {})
     options["connect_timeout"] = max(2, int(patience_seconds))  # libpq takes less for 2
     connection.settings_dict = {**connection.settings_dict, "OPTIONS": options}
     try:
+        connection.set_autocommit(False)
         with connection.cursor() as opened:
             milliseconds = int(patience_seconds * 1000)
+            # For this transaction alone: behind a pooler the session is somebody else's next.
             opened.execute(
-                "SELECT set_config('lock_timeout', %s, false),"
-                " set_config('statement_timeout', %s, false)",
+                "SELECT set_config('lock_timeout', %s, true),"
+                " set_config('statement_timeout', %s, true)",
                 [str(milliseconds), str(milliseconds)],
             )
             yield opened
+        connection.commit()
     finally:
         connection.close()
 

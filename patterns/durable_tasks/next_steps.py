@@ -1,10 +1,13 @@
 """The next steps of a chain, and links: enqueued in the transaction that ends the step before."""
 
+from functools import partial
 from typing import Any
 
 from celery import Task
 from celery.canvas import signature
+from django.db import transaction
 
+from . import configuration
 from .calls import read_options
 from .claim import Claim
 
@@ -12,15 +15,23 @@ from .claim import Claim
 def enqueue(task: "Task[Any, Any]", claim: Claim, result: Any) -> None:
     """Enqueue what follows a task, with its result as Celery would.
 
-    Crash or rollback: neither the task has ended nor are its next steps enqueued.
+    Crash or rollback: neither the task has ended nor are its next steps enqueued. A next step that
+    is a plain task is published after the commit, and lost with the process between the two.
     """
     if not claim.options:
         return
     options = read_options(claim.options)
     family = {"parent_id": str(claim.id), "root_id": options.get("root_id") or str(claim.id)}
     for link in options.get("link", ()):
-        signature(link, app=task.app).apply_async((result,), **family)
+        _enqueue(signature(link, app=task.app), result, family)
     if chain := options.get("chain"):
         *later, following = chain
-        step = signature(following, app=task.app)
-        step.apply_async((result,), chain=later or None, **family)
+        _enqueue(signature(following, app=task.app), result, {"chain": later or None, **family})
+
+
+def _enqueue(step: Any, result: Any, options: dict[str, Any]) -> None:
+    call = partial(step.apply_async, (result,), **options)
+    if getattr(step.app.tasks.get(step.task), "durable", True):
+        call()
+    else:  # the broker is not touched while the row is locked, and nothing is sent for a rollback
+        transaction.on_commit(call, using=configuration.database(), robust=True)

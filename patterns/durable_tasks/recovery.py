@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import fresh
-from .claim import is_dead_here, process_name
+from .claim import is_dead_here, process_name, session_name
 from .settle import ERROR_CHARACTERS, clean
 
 logger = logging.getLogger(__name__)
@@ -32,10 +32,22 @@ WHERE state = 3 AND id = %s AND publication = %s AND process = %s RETURNING id
 _OF_WORKER = """
 SELECT id, claim, process FROM durable_tasks_task WHERE state = 3 AND worker = %s
 """
+_OF_PROCESS = """
+SELECT id, claim, process FROM durable_tasks_task
+WHERE state = 3 AND id = %s AND publication = %s AND process = %s
+"""
 _PUT_BACK = f"""
 UPDATE durable_tasks_task SET {_NOT_RUNNING}, state = 1
 WHERE state = 3 AND id = %s AND claim = %s RETURNING id
 """  # noqa: S608
+_ENDED_LEASES = """
+SELECT claim FROM durable_tasks_task WHERE state = 3 AND leased_until < now()
+ORDER BY leased_until LIMIT 1000
+"""
+_END_SESSIONS = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE application_name = ANY(%s) AND usename = current_user AND pid <> pg_backend_pid()
+"""
 
 
 def crashed_statement(which: str) -> str:
@@ -43,17 +55,26 @@ def crashed_statement(which: str) -> str:
     return CRASHED.format(not_running=_NOT_RUNNING, which=which)
 
 
+def end_abandoned(cursor: Any) -> int:
+    """End the database sessions of runs whose leases have ended; return how many.
+
+    A frozen process keeps the locks of its open transaction, and the next run would wait for them.
+    To be called before the leases are taken back, in a transaction of its own.
+    """
+    cursor.execute(_ENDED_LEASES)
+    return _end_sessions(cursor, [row[0] for row in cursor.fetchall()])
+
+
 def process_lost(task_id: str, publication: str, pid: int | None, error: str) -> None:
     """Count the crash of one of this worker's processes, at once. Raises what the database does."""
     if pid is None:  # it was lost before it took the task
         return
-    which = "id = %s AND publication = %s AND process = %s"
-    values = [clean(error, ERROR_CHARACTERS), task_id, publication, process_name(pid)]
-    log(fresh.execute(crashed_statement(which), values))
+    for row in fresh.execute(_OF_PROCESS, [task_id, publication, process_name(pid)]):
+        _crashed(row, error)
 
 
 def timed_out(task_id: str, publication: str, pid: int | None, error: str) -> None:
-    """Fail a task whose process was killed at its hard time limit."""
+    """Fail a task whose process is about to be killed at its hard time limit."""
     values = [clean(error, ERROR_CHARACTERS), task_id, publication, process_name(pid or 0)]
     fresh.execute(TIMED_OUT, values)
 
@@ -61,21 +82,19 @@ def timed_out(task_id: str, publication: str, pid: int | None, error: str) -> No
 def release_of_dead(worker: str) -> int:
     """Release at a worker's start what an earlier one of its name, now dead, had claimed here."""
     released = 0
-    for task_id, claim, process in fresh.execute(_OF_WORKER, [worker]):
-        if is_dead_here(process):
-            which = "id = %s AND claim = %s"
-            error = f"Worker {worker} ended while it ran the task (process {process})."
-            rows = fresh.execute(crashed_statement(which), [error, task_id, claim])
-            log(rows)
-            released += len(rows)
+    for row in fresh.execute(_OF_WORKER, [worker]):
+        if is_dead_here(row[2]):
+            released += _crashed(row, f"Worker {worker} ended while it ran the task ({row[2]}).")
     return released
 
 
 def put_back_of(worker: str) -> int:
-    """Put back, at an orderly shutdown, what this worker's processes did not get to put back."""
+    """Put back, at an orderly shutdown, what this worker's dead processes were running."""
     put_back = 0
     for task_id, claim, process in fresh.execute(_OF_WORKER, [worker]):
         if is_dead_here(process):
+            with fresh.cursor() as cursor:
+                _end_sessions(cursor, [claim])
             put_back += len(fresh.execute(_PUT_BACK, [task_id, claim]))
     return put_back
 
@@ -87,3 +106,21 @@ def log(rows: Sequence[tuple[Any, ...]]) -> None:
             logger.error("%s[%s] has crashed %d processes: failed.", name, task_id, crashes)
         else:
             logger.warning("%s[%s] lost its process (%d): it runs again.", name, task_id, crashes)
+
+
+def _crashed(row: tuple[Any, ...], error: str) -> int:
+    task_id, claim, _ = row
+    with fresh.cursor() as cursor:
+        _end_sessions(cursor, [claim])
+    statement = crashed_statement("id = %s AND claim = %s")
+    rows = fresh.execute(statement, [clean(error, ERROR_CHARACTERS), task_id, claim])
+    log(rows)
+    return len(rows)
+
+
+def _end_sessions(cursor: Any, claims: Sequence[Any]) -> int:
+    """End what a process left in the database: it may work on for minutes, with locks held."""
+    if not claims:
+        return 0
+    cursor.execute(_END_SESSIONS, [[session_name(claim) for claim in claims]])
+    return int(cursor.fetchone()[0])

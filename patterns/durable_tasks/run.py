@@ -1,19 +1,24 @@
 """One run of a claimed task: the body, and how it ends."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from celery import Task
-from celery.exceptions import Ignore, Reject, Retry, SoftTimeLimitExceeded
-from django.db import transaction
+from billiard.common import terminate_handler_fired
+from celery.exceptions import Ignore, MaxRetriesExceededError, Reject, Retry, SoftTimeLimitExceeded
+from celery.worker import state
+from django.db import connections, transaction
 
-from . import configuration, next_steps, settle
-from .claim import Claim
+from . import commit_errors, configuration, next_steps, settle
+from .claim import Claim, session_name
 from .errors import ClaimLost, CompletingMisused, TaskEnded
 
 logger = logging.getLogger(__name__)
+
+# A connection that a body has left alone for longer may have been closed by then.
+IDLE_SECONDS = 5
 
 
 class Completion:
@@ -28,11 +33,11 @@ class Run:
     `write` is how ends other than success are written: on a clean connection.
     """
 
-    def __init__(self, task: "Task[Any, Any]", claim: Claim, write: settle.Write) -> None:
+    def __init__(self, task: Any, claim: Claim, write: settle.Write) -> None:
         """Nothing has happened yet."""
         self.task, self.claim, self.write = task, claim, write
         self.decision: settle.Retry | None = None
-        self.is_completed = False
+        self.is_completed = self.is_in_body = self.is_in_doubt = False
 
     def body(self, call: Callable[[], Any]) -> Any:
         """Run the body and end the row. Returns and raises what Celery shall see."""
@@ -44,73 +49,136 @@ class Run:
     @contextmanager
     def completing(self) -> Iterator[Completion]:
         """Commit what the block changes together with the end of the task, or nothing of it."""
-        if self.task.atomic:
-            raise CompletingMisused(
-                f"{self.task.name} is atomic: it completes with its body. For a task that contacts"
-                " the outside set atomic=False."
-            )
-        if self.is_completed:
-            raise CompletingMisused(f"{self.task.name} has completed already in this run.")
+        if misuse := self._misuse():
+            raise CompletingMisused(f"{self.task.name} {misuse}")
+        self._drop_dead_connection()
         completion = Completion()
         with self._transaction():
             yield completion
             self._end(completion.result)
         self.is_completed = True
 
+    def _misuse(self) -> str:
+        if self.task.atomic:
+            return (
+                "is atomic: it completes with its body."
+                " For a task that contacts the outside set atomic=False."
+            )
+        if self.is_completed:
+            return "has completed already in this run."
+        blocks = connections[configuration.database()].atomic_blocks
+        if blocks and not getattr(blocks[-1], "_from_testcase", False):
+            return "completes in an open transaction, which could undo it. Leave that one first."
+        return ""
+
     def _atomic(self, call: Callable[[], Any]) -> Any:
         ignored = None
         with self._transaction():
             try:
-                result = call()
+                result = self._called(call)
             except Ignore as error:  # Celery's "leave it at that": what was done stays
-                result, ignored = None, error
-            self._end(result)
+                result, ignored, self.is_in_body = None, error, False
+            self._end(result, is_ignored=ignored is not None)
         if ignored is not None:
             raise ignored
         return result
 
     def _not_atomic(self, call: Callable[[], Any]) -> Any:
-        result = call()
+        ignored, result = None, None
+        try:
+            result = self._called(call)
+        except Ignore as error:
+            ignored, self.is_in_body = error, False
         if not self.is_completed:
+            self._drop_dead_connection()
             with self._transaction():
-                self._end(result)
+                self._end(result, is_ignored=ignored is not None)
+        if ignored is not None:
+            raise ignored
         return result
 
-    def _transaction(self) -> Any:
-        return transaction.atomic(using=configuration.database(), durable=True)
+    def _called(self, call: Callable[[], Any]) -> Any:
+        self.is_in_body = True
+        result = call()
+        self.is_in_body = False
+        return result
 
-    def _end(self, result: Any) -> None:
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Open the run's transaction, named so that somebody else can end it once its lease has."""
+        alias = configuration.database()
+        with transaction.atomic(using=alias, durable=True):
+            with connections[alias].cursor() as cursor:
+                name = session_name(self.claim.token)
+                cursor.execute("SELECT set_config('application_name', %s, true)", [name])
+            yield
+            self.is_in_doubt = True  # until COMMIT has been answered
+
+    def _drop_dead_connection(self) -> None:
+        connection = connections[configuration.database()]
+        is_fresh = time.monotonic() - self.claim.since < IDLE_SECONDS
+        if connection.connection is None or connection.in_atomic_block or is_fresh:
+            return
+        if not connection.is_usable():
+            connection.close()
+
+    def _end(self, result: Any, *, is_ignored: bool = False) -> None:
         """End the row in the open transaction: retried if that was decided, else completed."""
         if self.decision is not None:
             settle.retry_here(self.claim, self.decision, "")
             return
-        next_steps.enqueue(self.task, self.claim, result)
+        if not is_ignored:
+            next_steps.enqueue(self.task, self.claim, result)
         # Last: the row's lock is held for the length of one statement.
         settle.complete(self.claim)
 
     def _ended_by(self, error: BaseException) -> Any:
+        try:
+            return self._settled(error)
+        except SoftTimeLimitExceeded as late:
+            if isinstance(error, SoftTimeLimitExceeded):
+                raise
+            # It struck while another end was being written, and strikes once a run.
+            logger.info("%s: %s after the body.", self.claim.name, settle.words(late))
+            return self._settled(error)
+
+    def _settled(self, error: BaseException) -> Any:
+        if _is_shutdown():
+            return self._shut_down(error)
         if self.is_completed:
             return self._after_completion(error)
         if isinstance(error, ClaimLost):
-            logger.error("%s", error)
-            raise Ignore(str(error)) from error
-        if _is_shutdown(error):
-            settle.put_back(self.claim, self.write)
-            raise error
+            return self._not_ours(error)
+        error = self._retried(error)
         if self.decision is not None:
             is_ours = settle.retry(self.claim, self.decision, _reason_of(error), self.write)
-        elif isinstance(error, Ignore):  # of a body that is not atomic
-            is_ours = self.write(settle.DELETE, [self.claim.id, self.claim.token]) > 0
         else:
             is_ours = settle.fail(self.claim, self._reason(error), error, self.write)
         if not is_ours:
             return self._not_ours(error)
         raise _for_celery(error) from error
 
+    def _shut_down(self, error: BaseException) -> None:
+        """Leave the row to the worker's main process: it knows whether this is a shutdown.
+
+        Where there is no such process (solo), put it back here. No budget is spent.
+        """
+        if not terminate_handler_fired():
+            settle.put_back(self.claim, self.write)
+        raise error if isinstance(error, SystemExit) else SystemExit(1) from error
+
+    def _retried(self, error: BaseException) -> BaseException:
+        """Let the task's own rules for retries see an error that came after the body."""
+        if self.is_in_body or self.decision is not None or not isinstance(error, Exception):
+            return error
+        try:
+            commit_errors.retry(self.task, error)
+        except Exception as retry:  # what it raises: Retry, or the error once there were too many
+            return retry
+        return error
+
     def _after_completion(self, error: BaseException) -> None:
         """A body that goes on after its end: nothing can be retried, so it is said in the log."""
-        if _is_shutdown(error):
-            raise error
         logger.error(
             "%s[%s] had completed when it raised; what came after is lost.",
             *(self.claim.name, self.claim.id),
@@ -119,7 +187,7 @@ class Run:
 
     def _not_ours(self, error: BaseException) -> None:
         """No row of this run: an unanswered COMMIT had committed, or another run has taken over."""
-        if settle.has_completed(self.claim, self.write):
+        if self.is_in_doubt and settle.has_completed(self.claim, self.write):
             logger.warning(
                 "%s[%s] had committed; raised after that: %s",
                 *(self.claim.name, self.claim.id, settle.words(error)),
@@ -136,19 +204,16 @@ class Run:
             self.claim.retries >= self.task.max_retries > 0
         )
         is_exhausted = is_last and not getattr(error, "is_permanent", False)
-        return "retries" if is_exhausted else "error"
+        return "retries" if is_exhausted or isinstance(error, MaxRetriesExceededError) else "error"
 
 
-def _is_shutdown(error: BaseException) -> bool:
-    """Tell whether the worker is being stopped: no end of the task, and no budget is spent.
+def _is_shutdown() -> bool:
+    """Tell whether this process is being ended from outside.
 
-    The pool ends its processes with a negative code, Celery by subclasses of SystemExit; a body's
-    own `sys.exit()` is neither.
+    Not from the error: a body may call `sys.exit(-1)`, or turn the pool's SystemExit into its own.
+    In a solo pool there is one process, and Celery raises in it.
     """
-    if isinstance(error, SystemExit):
-        is_celerys = type(error) is not SystemExit
-        return is_celerys or (isinstance(error.code, int) and error.code < 0)
-    return isinstance(error, KeyboardInterrupt)
+    return terminate_handler_fired() or bool(state.should_terminate)
 
 
 def _reason_of(error: BaseException) -> str:

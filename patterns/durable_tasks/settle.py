@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError, connections
 
 from . import configuration, fresh
@@ -109,6 +110,8 @@ def write_fresh(statement: str, values: Sequence[Any]) -> int:
     while True:
         try:
             return len(fresh.execute(statement, values))
+        except SoftTimeLimitExceeded:  # once a run; how the run ended is known already
+            logger.info("A soft time limit passed while the end of a task was written.")
         except (OperationalError, InterfaceError) as error:
             if time.monotonic() > deadline:
                 raise

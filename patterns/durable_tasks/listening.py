@@ -11,13 +11,17 @@ from .enqueue import CHANNEL
 
 logger = logging.getLogger(__name__)
 
-_ASK = "UPDATE durable_tasks_queue SET is_listened = %s WHERE is_listened <> %s"
-# What was committed between the last look and the asking, and so did not notify.
-_HAS_READY = """
-SELECT EXISTS (SELECT FROM durable_tasks_queue q WHERE NOT q.is_paused AND EXISTS (
+_LEAVE_OUT = "UPDATE durable_tasks_queue SET is_listened = false WHERE is_listened"
+# Not where tasks are waiting already: what comes behind them need not wake anybody.
+_ASK = """
+UPDATE durable_tasks_queue q SET is_listened = NOT q.is_listened
+WHERE q.is_listened = EXISTS (
     SELECT FROM durable_tasks_task t WHERE t.queue = q.name AND t.state = 1)
-    AND %(window)s >= 2 * (
-        SELECT count(*) FROM durable_tasks_task t WHERE t.queue = q.name AND t.state = 2))
+"""
+# What was committed between the last look and the asking, and so did not notify.
+_IS_LATE = """
+SELECT EXISTS (SELECT FROM durable_tasks_queue q WHERE q.is_listened AND NOT q.is_paused
+    AND EXISTS (SELECT FROM durable_tasks_task t WHERE t.queue = q.name AND t.state = 1))
 """
 
 
@@ -28,18 +32,18 @@ class Listener:
         """Connect when first needed."""
         self._wrapper: Any = None
 
-    def wait(self) -> None:
-        """Sleep until something is enqueued, or it is time to look. Raises nothing."""
+    def wait(self, seconds: float) -> None:
+        """Sleep so long, or until something is enqueued. Raises nothing."""
         try:
             connection = self._connection()
             if _is_asked_late():
                 return
-            for _ in connection.notifies(timeout=configuration.poll_seconds(), stop_after=1):
+            for _ in connection.notifies(timeout=seconds, stop_after=1):
                 pass
         except Exception as error:
             logger.debug("Not listening: %s", error)
             self.close()
-            time.sleep(configuration.poll_seconds())
+            time.sleep(seconds)
 
     def close(self) -> None:
         """End the connection."""
@@ -62,7 +66,7 @@ class Listener:
 def leave_out() -> None:
     """Let commits not notify while a relay is busy: those that do wait for each other."""
     with connections[configuration.database()].cursor() as cursor:
-        cursor.execute(_ASK, [False, False])
+        cursor.execute(_LEAVE_OUT)
 
 
 def _is_asked_late() -> bool:
@@ -71,8 +75,8 @@ def _is_asked_late() -> bool:
     Asked each time: another relay, busy or dead, may have asked the opposite.
     """
     with connections[configuration.database()].cursor() as cursor:
-        cursor.execute(_ASK, [True, True])
+        cursor.execute(_ASK)
         if not cursor.rowcount:
             return False
-        cursor.execute(_HAS_READY, {"window": configuration.window()})
+        cursor.execute(_IS_LATE)
         return bool(cursor.fetchone()[0])

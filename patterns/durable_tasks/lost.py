@@ -34,15 +34,16 @@ RETURNING id, publication, now() + make_interval(secs => %(lease)s)
 _AGAIN = """
 WITH fast AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
 held AS (
-    SELECT t.id, t.rank, t.publication, coalesce(left(t.publication::text, 18) < (
-        SELECT max(left(r.publication::text, 18)) FROM durable_tasks_task r
-        WHERE r.state = 3 AND r.queue = %(queue)s AND r.rank = t.rank), false) AS is_overtaken
+    SELECT t.id, t.publication, t.rank, left(t.publication::text, 18) AS marked_at, t.due_at,
+        coalesce(left(t.publication::text, 18) < (
+            SELECT max(left(r.publication::text, 18)) FROM durable_tasks_task r
+            WHERE r.state = 3 AND r.queue = %(queue)s AND r.rank = t.rank), false) AS is_overtaken
     FROM durable_tasks_task t
     JOIN unnest(%(ids)s::uuid[], %(publications)s::uuid[]) AS h (id, publication)
         ON t.id = h.id AND t.publication = h.publication
     WHERE t.state = 2
 ), again AS (
-    SELECT id, publication FROM held ORDER BY is_overtaken DESC, rank, publication
+    SELECT id, publication FROM held ORDER BY is_overtaken DESC, rank, marked_at, due_at
     LIMIT (SELECT greatest(0, (SELECT count(*) FROM held WHERE is_overtaken),
         (SELECT count(*) FROM durable_tasks_task WHERE queue = %(queue)s AND state = 2
             AND leased_until <= %(marked_by)s) - %(depth)s))

@@ -59,7 +59,11 @@ class Relay:
         self.broker, self.upkeep, self.listener = Broker(app), Upkeep(), listening.Listener()
         self.outage: BaseException | None = None
         self._pause_seconds = PAUSE_SECONDS
-        self._look_at = 0.0
+        # What an earlier relay had marked when it ended is looked for too.
+        self._look_at = time.monotonic() + LOOK_AFTER_SECONDS
+        self._seen: list[Waiting] = []
+        self._backlog: list[Waiting] = []
+        self._nap_seconds = BUSY_SECONDS
         self._wrong_until: dict[str, float] = {}
 
     def run(self) -> None:
@@ -91,10 +95,19 @@ class Relay:
                 listening.leave_out()
                 time.sleep(BUSY_SECONDS)
             elif not published and not has_more:
-                self.listener.wait()
+                self.listener.wait(self._patience())
         except (DatabaseError, InterfaceError) as error:
             connections[configuration.database()].close()
             self._pause("The database is away", error)
+
+    def _patience(self) -> float:
+        """Return when to look again: soon where a window is being emptied, as nobody tells that."""
+        backlog = [each for each in self._seen if each.has_ready]
+        is_moving = backlog != self._backlog
+        self._backlog = backlog
+        poll = configuration.poll_seconds()
+        self._nap_seconds = BUSY_SECONDS if is_moving else min(2 * self._nap_seconds, poll)
+        return self._nap_seconds if backlog else poll
 
     def _pause(self, what: str, error: BaseException) -> None:
         logger.warning("%s, trying again: %s", what, error.__cause__ or error)
@@ -104,7 +117,8 @@ class Relay:
     def _publish_all(self) -> int:
         published, self.outage = 0, None
         self._look_for_all()
-        for waiting in self._waiting():
+        self._seen = self._waiting()
+        for waiting in self._seen:
             try:
                 published += self._publish(waiting)
             except (DatabaseError, InterfaceError):

@@ -89,6 +89,7 @@ def promote() -> bool:
         has_ended = cursor.fetchone()[0]
     if has_ended:
         with _transaction() as cursor:
+            recovery.end_abandoned(cursor)
             cursor.execute(recovery.crashed_statement(_ENDED_LEASES), [_LEASE_ERROR, AT_ONCE])
             rows = cursor.fetchall()
         recovery.log(rows)

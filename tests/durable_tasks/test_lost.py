@@ -1,0 +1,141 @@
+"""Messages that vanish are published again; those that wait are not."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import redis
+from development.server import Server
+from durable_shop.celery import app
+
+from patterns.durable_tasks import lost
+from patterns.durable_tasks.models import TaskRow
+from patterns.durable_tasks.relay import Relay
+from tests.durable_tasks.messages import ids, lose
+from tests.durable_tasks.test_publication import enqueue, relay
+
+__all__ = ["relay"]
+PAST = "2020-01-01T00:00Z"
+
+
+def end_leases() -> None:
+    TaskRow.objects.filter(state=2).update(leased_until=PAST)
+
+
+def test_as_many_are_published_again_as_were_taken(relay: Relay, broker: Server) -> None:
+    all_ids = enqueue(10)
+    relay.turn()
+    taken = lose(broker, 4)
+    end_leases()
+    relay.turn()
+    assert taken == all_ids[:4]
+    assert sorted(ids(broker)) == sorted(all_ids)
+
+
+def test_an_old_message_is_stale_once_it_is_published_again(relay: Relay, broker: Server) -> None:
+    enqueue(1)
+    relay.turn()
+    before = TaskRow.objects.get().publication
+    lose(broker, 1)
+    end_leases()
+    relay.turn()
+    assert TaskRow.objects.get().publication not in (None, before)
+
+
+def test_a_queue_without_a_worker_gets_no_copies(relay: Relay, broker: Server) -> None:
+    enqueue(10)
+    relay.turn()
+    for _ in range(5):
+        end_leases()
+        relay.turn()
+    assert len(ids(broker)) == 10
+
+
+def test_a_broker_that_came_back_empty_is_filled_again(relay: Relay, broker: Server) -> None:
+    """An empty Redis list is no list: asked passively, the broker says that there is no queue."""
+    all_ids = enqueue(10)
+    relay.turn()
+    with redis.Redis.from_url(broker.url) as client:
+        client.flushall()
+    end_leases()
+    relay.turn()
+    assert relay.outage is None
+    assert sorted(ids(broker)) == sorted(all_ids)
+
+
+def test_what_a_lease_still_holds_is_not_looked_for(relay: Relay, broker: Server) -> None:
+    enqueue(3)
+    relay.turn()
+    lose(broker, 3)
+    relay.turn()
+    assert ids(broker) == []
+
+
+def test_all_is_looked_for_after_a_connection_but_what_is_on_its_way(
+    relay: Relay, broker: Server
+) -> None:
+    enqueue(3)
+    relay.turn()
+    lost.look_for_all()
+    assert not TaskRow.objects.filter(state=2, leased_until__lte="2024-01-01T00:00Z").exists()
+    lose(broker, 3)
+    relay.turn()
+    assert ids(broker) == []  # marked a moment ago: perhaps another relay is sending it
+    TaskRow.objects.update(leased_until=_in_20_seconds())
+    lost.look_for_all()
+    relay.turn()
+    assert len(ids(broker)) == 3
+
+
+def test_two_relays_do_not_both_publish_again(relay: Relay, broker: Server) -> None:
+    """Given one relay that asks the broker, when another looks meanwhile, then it finds nothing."""
+    enqueue(10)
+    relay.turn()
+    lose(broker, 4)
+    end_leases()
+    others: list[int] = []
+
+    def depth() -> int:
+        others.append(lost.publish_again("default", lambda: 6))
+        return 6
+
+    assert lost.publish_again("default", depth) == 4
+    assert others == [0]
+
+
+def test_one_that_was_overtaken_is_found_behind_a_backlog_of_plain_tasks(
+    relay: Relay, broker: Server
+) -> None:
+    """The depth says nothing where other messages wait in the same queue; the order does."""
+    (first,) = enqueue(1)
+    relay.turn()
+    lose(broker, 1)
+    with redis.Redis.from_url(broker.url) as client:
+        client.lpush("default", *(b"plain" for _ in range(100)))
+    (second,) = enqueue(1)
+    relay.turn()
+    end_leases()
+    assert lost.publish_again("default", lambda: 100) == 0
+    TaskRow.objects.filter(id=second).update(state=3)
+    end_leases()
+    assert lost.publish_again("default", lambda: 100) == 1
+    assert TaskRow.objects.get(id=first).state == 1
+
+
+def test_a_broker_that_is_away_while_it_is_asked_loses_nothing(
+    relay: Relay, broker: Server
+) -> None:
+    enqueue(2)
+    relay.turn()
+    end_leases()
+
+    def depth() -> int:
+        raise OSError("away")
+
+    with pytest.raises(OSError, match="away"):
+        lost.publish_again("default", depth)
+    assert TaskRow.objects.filter(state=2).count() == 2
+
+
+def _in_20_seconds() -> Any:
+    return datetime.now(UTC) + timedelta(seconds=20)

@@ -1,0 +1,281 @@
+"""Relays as processes, with brokers and databases that come and go."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import psycopg
+import psutil
+import pytest
+import redis
+from development.postgres import start_postgres
+from development.server import Server
+from development.valkey import start_valkey
+from django.db import connection
+from durable_shop import tasks
+
+from patterns.durable_tasks.models import QueueRow, TaskRow
+from tests.durable_tasks.conftest import Process, Start, all_done, notes
+from tests.durable_tasks.messages import frozen, ids
+from tests.durable_tasks.test_publication import enqueue
+from tests.queued_mail.conftest import eventually, socket_folder
+
+# SIGTERM ends a relay in a second; on a busy machine the interpreter's end takes its time too.
+END_SECONDS = 3.0
+
+
+def ends_soon(relay: Process) -> bool:
+    began = time.monotonic()
+    relay.process.terminate()
+    assert relay.process.wait(20) == 0
+    assert time.monotonic() - began < END_SECONDS
+    return True
+
+
+def bulk(count: int) -> list[str]:
+    return tasks.write_note.enqueue_many([((f"n{i}",), {}) for i in range(count)])
+
+
+def test_three_relays_publish_each_message_once(start_relay: Start, broker: Server) -> None:
+    """Given a backlog of many windows, as fast as a worker takes it."""
+    row_ids = bulk(2000)
+    for _ in range(3):
+        start_relay(DURABLE_TEST_WINDOW="100")
+    seen: list[str] = []
+
+    def taken_all() -> bool:
+        # A worker that starts and ends everything it is given.
+        assert TaskRow.objects.filter(state=2).count() <= 100
+        with redis.Redis.from_url(broker.url) as client:
+            assert client.llen("default") <= 100
+        now = ids(broker)
+        with redis.Redis.from_url(broker.url) as client:
+            client.ltrim("default", 0, -1 - len(now)) if now else None
+        seen.extend(now)
+        TaskRow.objects.filter(id__in=now).delete()
+        return len(seen) >= 2000
+
+    eventually(taken_all)
+    time.sleep(0.5)
+    assert ids(broker) == []
+    assert sorted(seen) == sorted(row_ids)
+
+
+def test_a_commit_wakes_the_relay(start_relay: Start, broker: Server) -> None:
+    """Given a relay that looks every 20 seconds, when something is enqueued, then it is told."""
+    QueueRow.objects.create(name="default")
+    start_relay(DURABLE_TEST_POLL="20")
+    eventually(lambda: QueueRow.objects.filter(is_listened=True).exists())
+    for count in range(1, 4):
+        time.sleep(0.2)
+        enqueue(1)
+        eventually(lambda count=count: len(ids(broker)) == count, seconds=5)
+
+
+def test_commits_do_not_notify_while_the_relay_is_busy(start_relay: Start, broker: Server) -> None:
+    QueueRow.objects.create(name="default")
+    start_relay(DURABLE_TEST_POLL="20", DURABLE_TEST_WINDOW="8")
+    eventually(lambda: QueueRow.objects.filter(is_listened=True).exists())
+    bulk(100)
+    with redis.Redis.from_url(broker.url) as client:
+
+        def is_left_out() -> bool:
+            client.delete("default")
+            TaskRow.objects.filter(state=2).delete()
+            return QueueRow.objects.filter(is_listened=False).exists()
+
+        eventually(is_left_out, seconds=10)
+
+
+def test_a_relay_ends_within_a_second(start_relay: Start) -> None:
+    QueueRow.objects.create(name="default")
+    relay = start_relay(DURABLE_TEST_POLL="20")
+    eventually(lambda: QueueRow.objects.filter(is_listened=True).exists())
+    assert ends_soon(relay)
+
+
+def test_a_relay_ends_while_the_broker_is_frozen(start_relay: Start, broker: Server) -> None:
+    relay = start_relay()
+    with frozen(broker.process.pid):
+        enqueue(1)
+        time.sleep(1.5)
+        assert ends_soon(relay)
+
+
+def test_a_relay_ends_while_the_database_is_frozen(start_relay: Start) -> None:
+    QueueRow.objects.create(name="default")
+    relay = start_relay()
+    eventually(lambda: QueueRow.objects.filter(is_listened=True).exists())
+    backends = _backends_of(relay)
+    assert backends
+    for pid in backends:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        time.sleep(1)
+        assert ends_soon(relay)
+    finally:
+        for pid in backends:
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_a_broker_that_is_frozen_and_woken(start_relay: Start, broker: Server) -> None:
+    relay = start_relay()
+    (first,) = enqueue(1)
+    eventually(lambda: ids(broker) == [first])
+    with frozen(broker.process.pid):
+        (second,) = enqueue(1)
+        eventually(lambda: "The broker is away" in relay.words)
+    eventually(lambda: set(ids(broker)) == {first, second}, seconds=20)
+    assert relay.process.poll() is None
+
+
+def test_a_broker_that_is_stopped_and_comes_back_empty(
+    start_relay: Start, start_worker: Start, broker: Server, tmp_path: Path
+) -> None:
+    relay = start_relay()
+    enqueue(3)
+    eventually(lambda: len(ids(broker)) == 3)
+    port = int(broker.url.rpartition(":")[2].partition("/")[0])
+    password = broker.url.split("@")[0].rpartition(":")[2]
+    broker.stop()
+    enqueue(3)
+    eventually(lambda: "The broker is away" in relay.words)
+    again = start_valkey(tmp_path / "again", port=port, durable=False)
+    try:
+        with redis.Redis.from_url(again.url) as client:
+            client.config_set("requirepass", password)
+        assert not ids(broker)
+        # Far below the lease of 30 s: after a connection the relay looks for everything.
+        eventually(lambda: len(set(ids(broker))) == 6, seconds=20)
+        start_worker()
+        eventually(all_done)
+        assert len(notes()) == 6
+        assert relay.process.poll() is None
+    finally:
+        again.stop()
+
+
+def test_a_broker_that_is_full_and_has_room_again(start_relay: Start, broker: Server) -> None:
+    relay = start_relay()
+    (first,) = enqueue(1)
+    eventually(lambda: ids(broker) == [first])
+    with redis.Redis.from_url(broker.url) as client:
+        client.config_set("maxmemory", 1)
+        enqueue(3)
+        eventually(lambda: "The broker is away" in relay.words)
+        assert ids(broker) == [first]
+        assert relay.process.poll() is None
+        client.config_set("maxmemory", 0)
+    eventually(lambda: len(set(ids(broker))) == 4, seconds=20)
+
+
+def test_a_relay_killed_between_mark_and_publication(
+    start_relay: Start, broker: Server, tmp_path: Path
+) -> None:
+    """Given rows that are marked and were never sent, when another relay starts, they go out."""
+    row_ids = enqueue(3)
+    with frozen(broker.process.pid):
+        relay = start_relay()
+    eventually(lambda: len(ids(broker)) == 3)
+    relay.kill()
+    with redis.Redis.from_url(broker.url) as client:
+        client.flushall()
+    assert TaskRow.objects.filter(state=2).count() == 3
+    start_relay()
+    eventually(lambda: sorted(ids(broker)) == sorted(row_ids), seconds=20)
+
+
+def test_once_does_a_turn_and_says_so(start: Start, broker: Server) -> None:
+    enqueue(3)
+    relay = start("-m", "durable_shop.manage", "relay", "--once")
+    assert relay.process.wait(30) == 0
+    assert "3 messages published." in relay.words
+    assert len(ids(broker)) == 3
+
+
+def test_once_fails_where_the_broker_is_away(start: Start, broker: Server) -> None:
+    enqueue(3)
+    broker.stop()
+    relay = start("-m", "durable_shop.manage", "relay", "--once")
+    assert relay.process.wait(30) == 1
+    assert "The broker is away" in relay.words
+
+
+def test_a_relay_serves_the_queues_that_it_is_given(start: Start, broker: Server) -> None:
+    enqueue(1, queue="mail")
+    (ours,) = enqueue(1)
+    relay = start("-m", "durable_shop.manage", "relay", "--once", "--queues", "default, other")
+    assert relay.process.wait(30) == 0
+    assert ids(broker) == [ours]
+    assert ids(broker, "mail") == []
+
+
+@pytest.fixture
+def own_database(tmp_path: Path) -> Iterator[Any]:
+    with TemporaryDirectory(prefix="dt") as folder:
+        running = [start_postgres(Path(folder), database="shop", durable=False)]
+
+        def restart() -> Server:
+            running[0].stop()
+            running[0] = start_postgres(Path(folder), database="shop", durable=False)
+            return running[0]
+
+        restart.running = running  # type: ignore[attr-defined]
+        yield restart
+        running[0].stop()
+
+
+def test_a_database_that_is_stopped_and_comes_back(
+    start: Start, own_database: Any, broker: Server
+) -> None:
+    server = own_database.running[0]
+    host = {"DURABLE_TEST_DATABASE_HOST": socket_folder(server.url)}
+    migrated = start("-m", "durable_shop.manage", "migrate", "--run-syncdb", **host)
+    assert migrated.process.wait(60) == 0, migrated.words
+    relay = start("-m", "durable_shop.manage", "relay", **host)
+    _insert(server)
+    eventually(lambda: len(ids(broker)) == 1)
+    time.sleep(0.5)  # it listens: that connection is lost too
+    server.stop()
+    eventually(lambda: "The database is away" in relay.words)
+    assert relay.process.poll() is None
+    _insert(own_database())
+    eventually(lambda: len(ids(broker)) == 2, seconds=20)
+    own_database.running[0].stop()
+    eventually(lambda: relay.words.count("The database is away") > 1)
+    assert ends_soon(relay)
+
+
+def test_memory_does_not_grow_with_the_backlog(start_relay: Start, broker: Server) -> None:
+    relay = start_relay()
+    enqueue(1)
+    eventually(lambda: len(ids(broker)) == 1)
+    process = psutil.Process(relay.pid)
+    before = process.memory_info().rss
+    bulk(20_000)
+    TaskRow.objects.filter(state=2).delete()
+    eventually(lambda: len(ids(broker)) > 200)
+    # The window's rows and messages, whatever waits behind them.
+    assert process.memory_info().rss - before < 16 * 1024 * 1024
+
+
+def _insert(server: Server) -> None:
+    with psycopg.connect(server.url) as own:
+        own.execute(
+            "INSERT INTO durable_tasks_task (id, name, queue, arguments, shown) VALUES"
+            """ (gen_random_uuid(), 'shop.write_note', 'default', '[["x"], {}]', '["", ""]')"""
+        )
+
+
+def _backends_of(relay: Process) -> list[int]:
+    """Return the server's processes for the connections that are not this test's."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = 'shop' AND pid <> pg_backend_pid()"
+            " AND backend_type = 'client backend'"
+        )
+        return [row[0] for row in cursor.fetchall()]

@@ -120,7 +120,7 @@ def origin(record: logging.LogRecord) -> tuple[Any, ...]:
 def surroundings(record: logging.LogRecord) -> str:
     """Return which process and which request it was. Asks nothing: not even who is logged in."""
     where = f"{record.processName} {record.process} on {platform.node()}"
-    request = getattr(record, "request", None)
+    request: Any = getattr(record, "request", None)
     if hasattr(request, "method") and hasattr(request, "path"):
         where = f"{request.method} {request.path}\n{where}"
     return f"{record.name}, {PurePath(record.pathname).name}:{record.lineno}\n{where}"

@@ -4,7 +4,8 @@ import email.policy
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from email import message_from_bytes
-from email.message import Message, MIMEPart
+from email.message import EmailMessage as StandardMessage
+from email.message import Message
 from email.mime.base import MIMEBase
 from typing import Any
 
@@ -47,7 +48,7 @@ def attachment_from_json(kept: Any) -> Any:
     if isinstance(kept, dict):
         part = b64decode(kept["part"])
         if django.VERSION >= (6, 0):
-            return message_from_bytes(part, _class=MIMEPart, policy=email.policy.default)
+            return message_from_bytes(part, _class=StandardMessage, policy=email.policy.default)
         return message_from_bytes(part, _class=OlderPart)
     name, content, kind = kept
     return EmailAttachment(name, given_back(content), kind)

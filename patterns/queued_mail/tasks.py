@@ -21,20 +21,28 @@ logger = logging.getLogger(__name__)
 DELETED_AT_ONCE = 1000
 
 
+# What a base task may know and Celery's types do not.
+OF_DELIVERY: dict[str, Any] = {
+    # No transaction around the body: it speaks with a mail server.
+    "atomic": False,
+    # Seconds. Past any mail server's timeouts, and within QUEUED_MAIL_LEASE_SECONDS.
+    "soft_time_limit": 300,
+    "time_limit": 330,
+    # The mail's row says when to give up, after a time and after a number of crashes, and is what
+    # a person looks at: the base task's own ends would leave it waiting for nothing.
+    "max_retries": None,
+    "max_crashes": MOST_DEATHS + 1,
+}
+# Each statement commits by itself.
+OF_CLEANING: dict[str, Any] = {"atomic": False}
+
+
 @shared_task(
     name="queued_mail.deliver",
     queue=configuration.queue(),
     ignore_result=True,
     bind=True,
-    # No transaction around the body: it speaks with a mail server.
-    atomic=False,
-    # Seconds. Past any mail server's timeouts, and within QUEUED_MAIL_LEASE_SECONDS.
-    soft_time_limit=300,
-    time_limit=330,
-    # The mail's row says when to give up, after both a time and a number of crashes, and is what
-    # a person looks at: the base task's own ends would leave it waiting for nothing.
-    max_retries=None,
-    max_crashes=MOST_DEATHS + 1,
+    **OF_DELIVERY,
 )
 def deliver(self: Any, mail_id: str, publication: int) -> None:
     """Deliver one mail; safe to run again. Raises what `delivery.deliver_once()` does."""
@@ -78,7 +86,7 @@ def enqueue_forgotten() -> None:
     name="queued_mail.delete_sent",
     queue=configuration.queue(),
     ignore_result=True,
-    atomic=False,  # each statement commits by itself
+    **OF_CLEANING,
 )
 def delete_sent() -> None:
     """Delete the rows of mails sent, or expired, more than QUEUED_MAIL_KEEP_DAYS ago.

@@ -88,16 +88,17 @@ def is_refusal(error: Exception) -> bool:
     if isinstance(status, int):
         return 400 <= status < 500 and status not in ABOUT_THE_ACCOUNT
     # Anymail's answer where a service refuses all recipients.
-    message = getattr(error, "email_message", None)
-    recipients = getattr(message, "recipients", list)()
-    return isinstance(error, ABOUT_THE_MAIL) or (
-        bool(recipients) and len(refusals_of_api(message)) >= len(recipients)
-    )
+    message: Any = getattr(error, "email_message", None)
+    refusals = refusals_of_api(message)
+    is_for_all = bool(refusals) and len(refusals) >= len(message.recipients())
+    return is_for_all or isinstance(error, ABOUT_THE_MAIL)
 
 
 def refusals_of_api(message: Any) -> dict[str, tuple[int, bytes]]:
     """Return whom a service behind Anymail refused, as a mail server would say it."""
-    recipients = getattr(getattr(message, "anymail_status", None), "recipients", {})
+    recipients: Mapping[str, Any] = getattr(
+        getattr(message, "anymail_status", None), "recipients", {}
+    )
     return {
         who: (550, str(each.status).encode())
         for who, each in recipients.items()

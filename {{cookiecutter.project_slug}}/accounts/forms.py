@@ -96,7 +96,7 @@ class ResetForm(FocusFirstError, auth_forms.PasswordResetForm):
         return (user,) if user.is_active and user.has_usable_password() else ()
 
     def send_mail(
-        self, subject: str, body: str, context: dict[str, Any], *_: Any, **__: Any
+        self, subject_template_name: str, email_template_name: str, context: Any, *_: Any, **__: Any
     ) -> None:
         """Send the mail of `mails.py`, whichever templates are named.
 

@@ -10,8 +10,11 @@ from crash_lab.customers import Load
 from crash_lab.lab import Lab
 
 LOOK_SECONDS = 0.25
-# Retries wait up to 4 s in the lab, leases end after 6; each may come several times.
-SETTLE_SECONDS = 150.0
+# Without a single task that ends: retries wait up to 4 s in the lab, leases end after 6, and each
+# may come several times.
+STALL_SECONDS = 60.0
+# A backlog of thousands on a slow machine; what takes longer is a finding.
+SETTLE_SECONDS = 900.0
 ORDERS = """
     SELECT o.id::text, o.confirmation_message_id, o.charged_at IS NOT NULL, o.packed_at IS NOT NULL
     FROM purchases_order o JOIN accounts_user u ON u.id = o.customer_id
@@ -41,20 +44,24 @@ class Order:
 
 def orders(lab: Lab, load: Load) -> list[Order]:
     """Return the committed purchases of a load."""
-    books = httpx.get(f"{lab.addresses.payments}/charges", timeout=10).json()["charges"]
-    charges = Counter(charge["reference"] for charge in books)
-    arrived = lab.mails.arrived()
+    charged, arrived = charges(lab), lab.mails.arrived()
     return [
         Order(
             id=row[0],
             message_id=row[1],
             is_charged=row[2],
             is_packed=row[3],
-            charges=charges[row[0]],
+            charges=charged[row[0]],
             mails=arrived[row[1]],
         )
         for row in lab.sql(ORDERS, f"{load.tag}-%")
     ]
+
+
+def charges(lab: Lab) -> Counter[str]:
+    """Return how often the provider charged for each order, by its own books."""
+    books = httpx.get(f"{lab.addresses.payments}/charges", timeout=10).json()["charges"]
+    return Counter(charge["reference"] for charge in books)
 
 
 def users(lab: Lab, load: Load) -> list[str]:
@@ -63,9 +70,15 @@ def users(lab: Lab, load: Load) -> list[str]:
     return [row[0] for row in rows]
 
 
-def wait_until_quiet(lab: Lab, seconds: float = SETTLE_SECONDS) -> list[str]:
-    """Wait until nothing is left to run but failed tasks; return what is left after that time."""
-    deadline = time.monotonic() + seconds
-    while (left := lab.sql(UNFINISHED)) and time.monotonic() < deadline:
+def wait_until_quiet(lab: Lab) -> list[str]:
+    """Wait until nothing is left to run but failed tasks; return what is left where that stalls."""
+    began = progressed = time.monotonic()
+    lowest: float = float("inf")
+    while left := lab.sql(UNFINISHED):
+        now, count = time.monotonic(), sum(row[2] for row in left)
+        if count < lowest:
+            lowest, progressed = count, now
+        if now - progressed > STALL_SECONDS or now - began > SETTLE_SECONDS:
+            break
         time.sleep(LOOK_SECONDS)
     return [f"{count} {name} in state {state}" for name, state, count in left]

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from crash_lab.account import Account
-from crash_lab.books import FAILED, Order, orders, users, wait_until_quiet
+from crash_lab.books import FAILED, Order, charges, orders, users, wait_until_quiet
 from crash_lab.customers import Load
 from crash_lab.lab import Lab
 
@@ -21,7 +21,15 @@ def close_books(lab: Lab, account: Account, *loads: Load, mailer_crashes: int = 
         account.mailed_twice <= mailer_crashes,
         f"{account.mailed_twice} mails came twice, and {mailer_crashes} crashes could explain it",
     )
+    expect_no_ghosts(lab, account)
     expect_none_failed(lab, account)
+
+
+def expect_no_ghosts(lab: Lab, account: Account) -> None:
+    """Write down charges for purchases that were rolled back: their tasks should not exist."""
+    known = {order for (order,) in lab.sql("SELECT id::text FROM purchases_order")}
+    ghosts = set(charges(lab)) - known
+    account.expect(not ghosts, f"{len(ghosts)} charged of which the database knows nothing")
 
 
 def settle(lab: Lab, account: Account) -> None:

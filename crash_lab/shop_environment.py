@@ -9,7 +9,7 @@ from pathlib import Path
 from crash_lab.development_code import reaper
 from demo.shop import DemoFailed
 
-SHORT_FLOOD, FLOOD = 50_000, 1_000_000
+SHORT_FLOOD, FLOOD = 20_000, 1_000_000
 
 
 def flood(*, is_short: bool) -> int:

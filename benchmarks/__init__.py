@@ -1,0 +1,1 @@
+"""Measurements that stay: `python -m benchmarks.NAME --help`."""

@@ -1,0 +1,1 @@
+"""Durable tasks beside stock Celery, on the same servers, in one run."""

@@ -32,8 +32,8 @@ Settings, with defaults:
     DURABLE_TASKS_REDACT = ("password", "passwd", "secret", "token", "api_key", "authorization",
         "cookie"): an argument whose name holds one of these is shown nowhere.
 Wiring:
-    1. Add this package to INSTALLED_APPS, run `manage.py migrate`, set CELERY_DB_REUSE_MAX =
-       10_000 (Celery would connect to the database twice a task).
+    1. Add this package to INSTALLED_APPS, run `manage.py migrate`; in the Celery app's own
+       settings set CELERY_DB_REUSE_MAX = 10_000 (Celery would connect twice a task).
     2. app = DurableCelery("shop", task_cls="<this package>.task:DurableTask"), from `.app`; or
        your own base class: `class ShopTask(DurableTask, YourBase)`.
     3. app.conf.worker_consumer = "<this package>.consumer:DurableConsumer": messages that cannot

@@ -106,3 +106,18 @@ def misbehave(how):
     if isinstance(how, str) and how.startswith("wait for "):
         while not Path(how.removeprefix("wait for ")).exists():
             time.sleep(0.02)
+
+
+@app.task(name="shop.hold_lock")
+def hold_lock(note_id):
+    """Hold a row's lock for a while."""
+    Note.objects.select_for_update().get(pk=note_id)
+    print("holds the lock", file=sys.__stderr__, flush=True)
+    misbehave("sleep")
+    write("written under the lock")
+
+
+@app.task(name="shop.retry_commit", default_retry_delay=0.1)
+def retry_commit(text):
+    """Write what the database may refuse at the COMMIT."""
+    write(text)

@@ -49,7 +49,8 @@ class DurableCelery(Celery):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """As Celery's; its workers keep every message that cannot become a task."""
         super().__init__(*args, **kwargs)
-        self.add_defaults({"worker_consumer": f"{__package__}.consumer:DurableConsumer"})
+        keeping = {"worker_consumer": f"{__package__}.consumer:DurableConsumer"}
+        self.add_defaults(lambda: keeping)
 
     def _get_backend(self) -> Any:
         backend = super()._get_backend()  # type: ignore[misc]  # not in the stubs

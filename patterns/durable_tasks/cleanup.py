@@ -31,4 +31,4 @@ def delete_old_firings() -> int:
             cursor.execute(_DELETE_FIRINGS, [KEPT_DAYS, DELETED_AT_ONCE])
             deleted += cursor.rowcount
             if cursor.rowcount < DELETED_AT_ONCE:
-                return deleted
+                return int(deleted)

@@ -21,13 +21,17 @@ PAUSE_SECONDS = 10
 Write = Callable[[], object]
 
 
-class DurableConsumer(Consumer):  # type: ignore[misc]  # it comes without types
+class DurableConsumer(Consumer):
     """A consumer that keeps every message which does not become a task.
 
     Crash before the row is written, or before the message is acknowledged: the broker hands it out
     again. With the database away a message stays unacknowledged; once as many wait as the worker
     prefetches, it takes no more, since it could neither run a durable task nor keep a bad message.
     """
+
+    # Celery's, which the stubs do not have.
+    connection_errors: tuple[type[Exception], ...]
+    channel_errors: tuple[type[Exception], ...]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """As Celery's."""
@@ -62,7 +66,7 @@ class DurableConsumer(Consumer):  # type: ignore[misc]  # it comes without types
             if not p.__self__.acknowledged:
                 p(*args, **kwargs)
 
-        return super().call_soon_ack(settle)
+        return super().call_soon_ack(settle)  # type: ignore[misc]  # it is not in the stubs
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         """Keep a message whose body cannot be decompressed or decoded."""

@@ -26,11 +26,11 @@ class DurableConnection(kombu.Connection):
 
     def get_transport_cls(self) -> type[Any]:
         """Return the transport of the URL; of Redis', the one with our channel."""
-        transport: type[Any] = super().get_transport_cls()
+        transport: Any = super().get_transport_cls()
         return checked(transport) if transport.driver_type == "redis" else transport
 
 
-class DurableAMQP(AMQP):  # type: ignore[misc]  # it comes without types
+class DurableAMQP(AMQP):
     """What a Celery app uses to reach its broker (`Celery.amqp_cls`)."""
 
     Connection = DurableConnection
@@ -133,7 +133,7 @@ def wrap(item: bytes, fault: str, *, queue: str) -> bytes:
 
 
 @lru_cache
-def checked(transport: type[Any]) -> type[Any]:
+def checked(transport: Any) -> type[Any]:
     """Return a Redis transport (plain, Sentinel, somebody's own) whose channel checks envelopes."""
     channel = type("Channel", (CheckedChannel, transport.Channel), {})
     return type(transport.__name__, (transport,), {"Channel": channel})

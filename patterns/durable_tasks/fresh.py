@@ -1,6 +1,6 @@
 """Connections of their own, for writes that must not wait for, or be part of, anything else."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,7 +38,7 @@ def cursor(patience_seconds: float = PATIENCE_SECONDS) -> Iterator[Any]:
         connection.close()
 
 
-def execute(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+def execute(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Run one statement on a new connection and return its rows."""
     with cursor() as opened:
         opened.execute(statement, parameters)

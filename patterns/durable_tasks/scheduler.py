@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from celery.beat import SchedulingError
-from celery.schedules import crontab, schedule
+from celery.schedules import crontab
 from celery.utils.time import maybe_make_aware
 from django.db import InterfaceError, OperationalError, ProgrammingError, connections, transaction
 
@@ -104,8 +104,9 @@ def due_time(entry: Any) -> datetime:
     now = maybe_make_aware(plan.now()).astimezone(UTC)
     if isinstance(plan, crontab):
         return latest_match(plan, now)
-    if isinstance(plan, schedule) and plan.run_every > timedelta(0):
-        return EPOCH + (now - EPOCH) // plan.run_every * plan.run_every
+    length = getattr(plan, "run_every", None)
+    if isinstance(length, timedelta) and length > timedelta(0):
+        return EPOCH + (now - EPOCH) // length * length
     if clocked_time := getattr(plan, "clocked_time", None):  # django-celery-beat's "at this time"
         return maybe_make_aware(clocked_time).astimezone(UTC)
     return now.replace(second=0, microsecond=0)

@@ -6,7 +6,7 @@ from . import cleanup, configuration
 
 
 # Not atomic: each thousand rows commit on their own, and a second run does no harm.
-@shared_task(
+@shared_task(  # type: ignore[call-overload, untyped-decorator]  # the stubs know no `atomic`
     name="durable_tasks.delete_old_firings",
     queue=configuration.cleanup_queue(),
     ignore_result=True,

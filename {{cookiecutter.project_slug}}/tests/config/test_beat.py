@@ -6,14 +6,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import psycopg
 import pytest
 from django.conf import settings
-from redis import Redis
+
+from config.celery import app
 
 DEADLINE_SECONDS = 90.0
 
@@ -58,23 +61,45 @@ def administer(statement: str) -> None:
 
 
 @pytest.fixture
-def environment(new_database: str, broker_url: str) -> dict[str, str]:
-    return os.environ | {"DATABASE_URL": new_database, "BROKER_URL": broker_url}
+def environment(new_database: str) -> dict[str, str]:
+    """Give what a beat is told: its database, and a broker that is not there: it needs none."""
+    return os.environ | {"DATABASE_URL": new_database, "BROKER_URL": "redis://127.0.0.1:1/0"}
 
 
 @pytest.fixture
-def beat_log(environment: dict[str, str], tmp_path: Path) -> Iterator[Path]:
-    """Run beat; give its log."""
-    log = tmp_path / "beat.log"
-    command = [sys.executable, "-m", "celery", "-A", "config", "beat", "--max-interval", "1"]
-    with log.open("wb") as output:
-        beat = subprocess.Popen(
-            command, cwd=settings.BASE_DIR, env=environment, stdout=output, stderr=output
-        )
-    yield log
-    assert beat.poll() is None, log.read_text()
-    beat.send_signal(signal.SIGTERM)
-    beat.wait(30)
+def start_beat(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[[], Path]]:
+    """Return a function that runs one more beat, and gives its log."""
+    beats: list[tuple[subprocess.Popen[bytes], Path]] = []
+
+    def begin() -> Path:
+        log = tmp_path / f"beat-{len(beats)}.log"
+        command = [sys.executable, "-m", "celery", "-A", "config", "beat", "--max-interval", "1"]
+        with log.open("wb") as output:
+            beat = subprocess.Popen(
+                command, cwd=settings.BASE_DIR, env=environment, stdout=output, stderr=output
+            )
+        beats.append((beat, log))
+        return log
+
+    yield begin
+    for beat, log in beats:
+        assert beat.poll() is None, log.read_text()
+        beat.send_signal(signal.SIGTERM)
+    for beat, _ in beats:
+        beat.wait(30)
+
+
+def ask(environment: dict[str, str], question: str) -> list[Any]:
+    with psycopg.connect(environment["DATABASE_URL"]) as database:
+        return [row[0] for row in database.execute(question.encode()).fetchall()]
+
+
+def tasks(environment: dict[str, str]) -> int:
+    return int(ask(environment, "SELECT count(*) FROM durable_tasks_task")[0])
+
+
+def firings(environment: dict[str, str]) -> int:
+    return int(ask(environment, "SELECT count(*) FROM durable_tasks_firing")[0])
 
 
 def manage(environment: dict[str, str], *command: str) -> str:
@@ -88,60 +113,72 @@ def manage(environment: dict[str, str], *command: str) -> str:
     ).stdout
 
 
-def test_beat_waits_for_its_database_then_for_migrations_then_sends(
-    beat_log: Path, environment: dict[str, str], broker_url: str
+def test_beat_waits_for_its_database_then_for_migrations_then_enqueues(
+    start_beat: Callable[[], Path], environment: dict[str, str]
 ) -> None:
-    eventually(lambda: "Waiting for the database" in beat_log.read_text(), beat_log)
+    log = start_beat()
+    eventually(lambda: "Waiting for the database" in log.read_text(), log)
     administer(f"CREATE DATABASE {urlsplit(environment['DATABASE_URL']).path[1:]}")
-    eventually(lambda: "Waiting for the migrations" in beat_log.read_text(), beat_log)
-    assert "Run `python manage.py migrate`." in beat_log.read_text()
+    eventually(lambda: "Waiting for the migrations" in log.read_text(), log)
+    assert "Run `python manage.py migrate`." in log.read_text()
     manage(environment, "migrate", "--verbosity", "0")
-    eventually(lambda: "for the migrations." in beat_log.read_text(), beat_log)
+    eventually(lambda: "for the migrations." in log.read_text(), log)
     manage(environment, "shell", "--verbosity", "0", "-c", ENTRIES)
-    with Redis.from_url(broker_url) as broker:
-        eventually(lambda: broker.llen("default"), beat_log)
-    assert "Traceback" not in beat_log.read_text()
+    eventually(lambda: tasks(environment), log)
+    assert "Traceback" not in log.read_text()
 
 
-def test_beat_outlives_a_database_that_goes_away(
-    environment: dict[str, str], broker_url: str, request: pytest.FixtureRequest
-) -> None:
+@pytest.fixture
+def migrated(environment: dict[str, str]) -> str:
+    """Make the database with its entries; give its name."""
     name = urlsplit(environment["DATABASE_URL"]).path[1:]
     administer(f"CREATE DATABASE {name}")
     manage(environment, "migrate", "--verbosity", "0")
     manage(environment, "shell", "--verbosity", "0", "-c", ENTRIES)
-    log = request.getfixturevalue("beat_log")
-    with Redis.from_url(broker_url) as broker:
-        eventually(lambda: broker.llen("default"), log)
-        # One that forces beat to read the schedule anew when the database is gone.
-        manage(environment, "shell", "--verbosity", "0", "-c", CHANGED)
-        administer(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-        administer(END_SESSIONS.format(name))
-        eventually(lambda: "is not currently accepting connections" in log.read_text(), log)
-        administer(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-        manage(environment, "shell", "--verbosity", "0", "-c", CHANGED)
-        eventually(lambda: log.read_text().count("Schedule changed") >= 1, log)
-        broker.delete("default")
-        eventually(lambda: broker.llen("default"), log)
+    return name
+
+
+def test_beat_outlives_a_database_that_goes_away(
+    start_beat: Callable[[], Path], environment: dict[str, str], migrated: str
+) -> None:
+    log = start_beat()
+    eventually(lambda: tasks(environment), log)
+    # One that forces beat to read the schedule anew when the database is gone.
+    manage(environment, "shell", "--verbosity", "0", "-c", CHANGED)
+    administer(f"ALTER DATABASE {migrated} ALLOW_CONNECTIONS false")
+    administer(END_SESSIONS.format(migrated))
+    eventually(lambda: "is not currently accepting connections" in log.read_text(), log)
+    administer(f"ALTER DATABASE {migrated} ALLOW_CONNECTIONS true")
+    manage(environment, "shell", "--verbosity", "0", "-c", CHANGED)
+    eventually(lambda: log.read_text().count("Schedule changed") >= 1, log)
+    before = tasks(environment)
+    eventually(lambda: tasks(environment) > before, log)
+
+
+def test_two_beats_enqueue_a_task_once_for_each_due_time(
+    start_beat: Callable[[], Path], environment: dict[str, str], migrated: str
+) -> None:
+    logs = [start_beat(), start_beat()]
+    eventually(lambda: firings(environment) >= 6, logs[0])
+    for log in logs:
+        eventually(partial(sent_by_another, log), log)
+    # In one statement, so of one moment: each firing has one task.
+    difference = (
+        "SELECT (SELECT count(*) FROM durable_tasks_task)"
+        " - (SELECT count(*) FROM durable_tasks_firing)"
+    )
+    assert ask(environment, difference) == [0]
+
+
+def sent_by_another(log: Path) -> bool:
+    return "was sent by another beat" in log.read_text()
 
 
 def test_an_entry_that_the_code_no_longer_has_goes_and_somebodys_own_stays(
-    environment: dict[str, str], tmp_path: Path, request: pytest.FixtureRequest
+    start_beat: Callable[[], Path], environment: dict[str, str], migrated: str
 ) -> None:
-    administer(f"CREATE DATABASE {urlsplit(environment['DATABASE_URL']).path[1:]}")
-    manage(environment, "migrate", "--verbosity", "0")
-    manage(environment, "shell", "--verbosity", "0", "-c", ENTRIES)
-    log = request.getfixturevalue("beat_log")
+    log = start_beat()
     eventually(lambda: "'left by the code' is no longer in the code" in log.read_text(), log)
-
-    def names() -> set[str]:
-        with psycopg.connect(environment["DATABASE_URL"]) as database:
-            rows = database.execute("SELECT name FROM django_celery_beat_periodictask").fetchall()
-        return {row[0] for row in rows}
-
-    expected = {
-        "somebody's own",
-        "queued_mail.delete_sent",
-        "config.clear_sessions",
-    }
-    eventually(lambda: names() == expected, log)
+    expected = {"somebody's own", *app.conf.beat_schedule}
+    question = "SELECT name FROM django_celery_beat_periodictask"
+    eventually(lambda: set(ask(environment, question)) == expected, log)

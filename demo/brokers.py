@@ -1,8 +1,7 @@
-"""The shop's brokers, as somebody who has their addresses sees and floods them."""
+"""The analytics broker, as somebody who has its address sees and floods it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import redis
 
@@ -13,25 +12,9 @@ ENTRY = b"x" * 100_000
 FLOOD_MEGABYTES = 24
 
 
-@dataclass(frozen=True)
-class Brokers:
-    """The two brokers of a running shop."""
-
-    shop: redis.Redis
-    analytics: redis.Redis
-
-
-def brokers(shop: Shop) -> Brokers:
-    """Connect to the brokers whose addresses the running shop wrote down."""
-    return Brokers(
-        redis.Redis.from_url(str(shop.servers["BROKER_URL"])),
-        redis.Redis.from_url(str(shop.servers["ANALYTICS_BROKER_URL"])),
-    )
-
-
-def waiting(broker: redis.Redis, queue: str) -> int:
-    """Count the messages that wait on a queue."""
-    return int(broker.llen(queue))
+def analytics_broker(shop: Shop) -> redis.Redis:
+    """Connect to the broker whose address the running shop wrote down."""
+    return redis.Redis.from_url(str(shop.servers["ANALYTICS_BROKER_URL"]))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from demo.brokers import brokers, flooded, is_full, waiting
+from demo.brokers import analytics_broker, flooded, is_full
 from demo.client import Visitor, claim, wait_for
 from demo.killing import kill_worker
 from demo.shop import Shop
@@ -96,13 +96,13 @@ def the_back_office_delays_no_mail(shop: Shop, staff: Visitor) -> Iterator[str]:
     shop.run("manage.py", "shell", "-c", MAKE_CUSTOMERS)
     staff.log_in(shop.addresses.staff_email, shop.addresses.staff_password)
     staff.submit("/backoffice/", to="/backoffice/rebuild/")
-    broker = brokers(shop).shop
-    wait_for("the rebuild", lambda: waiting(broker, "admin") > CUSTOMERS / 2)
+    wait_for("the rebuild", lambda: shop.waiting_tasks("admin") > CUSTOMERS / 2)
     with Visitor(shop.addresses) as jo:
         jo.sign_up("Jo", "jo@example.com")
-    before, started = waiting(broker, "admin"), time.monotonic()
+    before, started = shop.waiting_tasks("admin"), time.monotonic()
     first_mail(staff, "jo@example.com")
-    after, seconds = waiting(broker, "admin"), time.monotonic() - started
+    seconds = time.monotonic() - started
+    after = shop.waiting_tasks("admin")
     yield f"{before} tasks waited on queue admin when a customer signed up"
     yield f"the welcome mail arrived {seconds * 1000:.0f} ms later; {after} tasks still waited"
     claim(before - after < CUSTOMERS / 4, "the mail waited for tasks of the back office")
@@ -110,7 +110,7 @@ def the_back_office_delays_no_mail(shop: Shop, staff: Visitor) -> Iterator[str]:
 
 def a_flooded_analytics_broker_stays_alone(shop: Shop, staff: Visitor) -> Iterator[str]:
     """A flooded analytics broker does not touch the shop."""
-    analytics = brokers(shop).analytics
+    analytics = analytics_broker(shop)
     with flooded(analytics) as entries, Visitor(shop.addresses) as alex:
         yield f"the analytics broker is full: it took {entries:,} entries and refuses any more"
         alex.sign_up("Alex", "alex@example.com")

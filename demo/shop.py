@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 from celery import Celery
 from dotenv import dotenv_values
 
@@ -125,6 +126,13 @@ class Shop:
             while len(app.control.ping(timeout=1, limit=expected) or ()) < expected:
                 if self.process.poll() is not None:
                     raise DemoFailed(f"the shop ended by itself:\n{self.last_lines()}")
+
+    def waiting_tasks(self, queue: str) -> int:
+        """Count the durable tasks of a queue that no worker has begun."""
+        statement = "SELECT count(*) FROM durable_tasks_task WHERE queue = %s AND state < 3"
+        with psycopg.connect(str(self.servers["DATABASE_URL"])) as database:
+            row = database.execute(statement, [queue]).fetchone()
+        return int(row[0]) if row else 0
 
     def run(self, *command: str) -> str:
         """Run a command of the running shop, and return what it printed."""

@@ -3,14 +3,16 @@
 Why: a mail sent in a request makes the visitor wait for the mail server, and fails the signup
     when that server is down; one sent in a transaction that rolls back has gone out all the same.
 Guarantees: a mail accepted in a transaction that commits is offered to the mail server at least
-    once, given PostgreSQL, and in the end a worker and beat; one that rolls back never. The
-    bytes and the envelope are what the delivery backend would have sent from the request. A
-    Message-ID is accepted once while its row is kept. One window sends twice: a crash, or an
-    answer that does not come, between the mail server's acceptance and our commit; both copies
-    carry the same Message-ID. A mail refused for good, or one that kills five workers,
-    is a row with its reason, not silence.
-Not for: backends that build their request from the message's attributes instead of its bytes
-    (the HTTP APIs of mail services: use their SMTP gateway); databases other than PostgreSQL.
+    once, given PostgreSQL, and in the end a worker (and a relay, or beat); one that rolls back
+    never. The bytes and the envelope are what the delivery backend would have sent from the
+    request; a backend that reads attributes (Anymail's) gets them all. A Message-ID is the same on
+    every attempt, and accepted once while its row is kept. No transaction is open while the mail
+    server is spoken to. One window sends twice: a crash, or an answer that does not come, between
+    the mail server's acceptance and our commit; `unanswered` counts it, and both copies carry the
+    same Message-ID. A mail refused for good, or one that kills five workers, is a row with its
+    reason; one that has expired is not sent, and a row that says so. Errors are mailed to ADMINS
+    past the database, in bounds.
+Not for: databases other than PostgreSQL.
 Copy: this folder, with its migrations.
 Needs: django>=5.2 (up to 6.1), celery>=5.5, PostgreSQL with psycopg>=3.1.
 Settings, with defaults:
@@ -19,8 +21,8 @@ Settings, with defaults:
         mailer that delivers, "delivery".
     QUEUED_MAIL_QUEUE = "mail": queue of all three tasks.
     QUEUED_MAIL_MAX_BYTES = 10_240_000: the largest mail accepted, as it goes over the wire.
-    QUEUED_MAIL_LOCK_SECONDS = 900: the longest that one delivery may hold its row. Longer than
-        the hard time limit of a task.
+    QUEUED_MAIL_LEASE_SECONDS = 360: how long one delivery holds its mail. Longer than its hard
+        time limit, 330.
     QUEUED_MAIL_GIVE_UP_AFTER_HOURS = 24: how long a mail is tried before it is a failed one.
     QUEUED_MAIL_FORGOTTEN_AFTER_MINUTES = 5: a mail without an answer is published again.
     QUEUED_MAIL_RETRY_FORGOTTEN_AFTER_MINUTES = 60: the same for one whose last answer was to
@@ -36,9 +38,12 @@ Wiring:
        "timeout": 10}}}.
     3. Run a worker on the queue, with a base task that retries errors whose `is_permanent` is
        False. Without one, the sweep is the retry.
-    4. Beat: `queued_mail.enqueue_forgotten` every minute, `queued_mail.delete_sent` every day.
-    5. Give the broker a socket timeout (`broker_transport_options`), or a frozen one holds up
-       the request that sends a mail.
+    4. Beat: `queued_mail.delete_sent` every day.
+    5. A base task with `durable = True` inserts the delivery's row with the mail's. With a plain
+       one: `queued_mail.enqueue_forgotten` every minute, and a socket timeout for the broker
+       (`broker_transport_options`), or a frozen one holds up the request that sends a mail.
+    6. Error mails: in LOGGING, give the root logger a handler of class
+       "<this package>.error_mails.ErrorMailHandler", level ERROR, and logger "django" no handlers.
 Testing: Django's test runner puts its in-memory backend in the place of this one. To test with
     this one, override EMAIL_BACKEND (MAILERS on 6.1), commit, and look at `QueuedMail`.
 """

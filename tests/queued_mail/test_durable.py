@@ -24,11 +24,13 @@ django.setup()
 from django.core.mail import EmailMessage
 from django.db import transaction
 from mail_shop.models import Order
+from patterns.durable_tasks.models import TaskRow
 for name in sys.argv[2:]:
     with transaction.atomic():
         headers = {"Message-ID": f"<{name}@example.com>"}
         Order.objects.create(message_id=headers["Message-ID"])
         EmailMessage(name, "x", None, ["anna@example.com"], headers=headers).send()
+        assert TaskRow.objects.filter(name="queued_mail.deliver").exists()  # not yet committed
         transaction.set_rollback(sys.argv[1] == "undo")
 """
 
@@ -56,8 +58,12 @@ def durable(start: Start, start_worker: Start) -> Any:
 
 
 def child_of(worker: Worker) -> int:
-    [child] = psutil.Process(worker.process.pid).children()
-    return child.pid
+    def running() -> list[psutil.Process]:
+        children = psutil.Process(worker.process.pid).children()
+        return [each for each in children if each.status() != psutil.STATUS_ZOMBIE]
+
+    pid: int = eventually(running)[0].pid
+    return pid
 
 
 def is_sent() -> bool:

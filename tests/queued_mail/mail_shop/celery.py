@@ -17,7 +17,7 @@ class RetryingTask(Task):
     """Retry what is not permanent: what the pattern asks of a project's base task."""
 
     abstract = True
-    max_retries = 100
+    max_retries = 1  # a mail has its own end
     acks_late = True
     reject_on_worker_lost = True
 

@@ -16,7 +16,8 @@ import django
 django.setup()
 from django.conf import settings
 # No static files are collected here.
-settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
+PLAIN = "django.contrib.staticfiles.storage.StaticFilesStorage"
+settings.STORAGES["staticfiles"]["BACKEND"] = PLAIN
 from django.test import Client
 answer = Client(raise_request_exception=False).get("/", secure=True)
 assert answer.status_code == 500, answer

@@ -1,11 +1,14 @@
 """An error of the COMMIT, after the body, is retried as the task would retry it in the body.
 
 Celery's `autoretry_for`, and a base class that retries, wrap the body; the COMMIT comes after it.
+What the database may get over (a lost connection, a serialization failure) is retried in any case:
+no body could have caught it.
 """
 
 from typing import Any
 
 from celery.utils.time import get_exponential_backoff_interval
+from django.db import InterfaceError, OperationalError
 
 
 def retry(task: Any, error: Exception) -> None:
@@ -14,9 +17,8 @@ def retry(task: Any, error: Exception) -> None:
     if is_transient is not None and is_transient(error):
         task.retry(exc=error)
     unwanted = tuple(getattr(task, "dont_autoretry_for", ()))
-    if isinstance(error, tuple(getattr(task, "autoretry_for", ()))) and not isinstance(
-        error, unwanted
-    ):
+    wanted = (*getattr(task, "autoretry_for", ()), OperationalError, InterfaceError)
+    if isinstance(error, wanted) and not isinstance(error, unwanted):
         task.retry(exc=error, **_retry_options(task))
 
 

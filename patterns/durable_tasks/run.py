@@ -123,10 +123,9 @@ class Run:
             connection.close()
 
     def _end(self, result: Any, *, is_ignored: bool = False) -> None:
-        """End the row in the open transaction: retried if that was decided, else completed."""
-        if self.decision is not None:
-            settle.retry_here(self.claim, self.decision, "")
-            return
+        """Complete in the open transaction; undo it where the body decided to be retried."""
+        if self.decision is not None:  # retry(throw=False), or a caught one: the next run does it
+            raise Retry(when=self.decision.due_at or self.decision.delay_seconds)
         if not is_ignored:
             next_steps.enqueue(self.task, self.claim, result)
         # Last: the row's lock is held for the length of one statement.

@@ -69,14 +69,6 @@ def complete(claim: Claim) -> None:
             raise ClaimLost(f"{claim.name}[{claim.id}] was taken over: this run changes nothing.")
 
 
-def retry_here(claim: Claim, decision: Retry, error: str) -> None:
-    """Put the row back in the open transaction, as `retry()` decided."""
-    with connections[configuration.database()].cursor() as cursor:
-        cursor.execute(RETRY, _retry_values(claim, decision, error))
-        if cursor.rowcount == 0:
-            raise ClaimLost(f"{claim.name}[{claim.id}] was taken over: this run changes nothing.")
-
-
 def retry(claim: Claim, decision: Retry, error: str, write: Write) -> bool:
     """Put the row back; False where there was none of ours."""
     return write(RETRY, _retry_values(claim, decision, error)) > 0

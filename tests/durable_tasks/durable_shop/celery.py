@@ -33,3 +33,4 @@ app.conf.update(
     worker_enable_soft_shutdown_on_idle=True,
 )
 app.autodiscover_tasks(["durable_shop"])
+app.autodiscover_tasks(["durable_shop"], related_name="ends")

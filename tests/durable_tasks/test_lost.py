@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import redis
 from development.server import Server
-from durable_shop.celery import app
 
 from patterns.durable_tasks import lost
 from patterns.durable_tasks.models import TaskRow

@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import psycopg
 import psutil
+import psycopg
 import pytest
 import redis
 from development.postgres import start_postgres

@@ -119,6 +119,23 @@ def test_a_queue_without_processes_is_refused() -> None:
         Queue(name="mail", why="a reason", concurrency=0)
 
 
+def test_each_queue_says_how_full_it_may_be_and_what_happens_then() -> None:
+    queues = Queues(
+        Queue(name="mail", why="mails wait for mails alone"),
+        Queue(name="slow_work", why="what starves the others", cap=10, at_cap="refuse"),
+    )
+    assert queues.caps() == {
+        "mail": {"cap": 1_000_000, "at_cap": "alarm"},
+        "slow_work": {"cap": 10, "at_cap": "refuse"},
+    }
+
+
+@pytest.mark.parametrize("wrong", [{"cap": 0}, {"at_cap": "drop"}], ids=str)
+def test_a_bound_that_is_none_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="'mail': (cap|at_cap)"):
+        Queue(name="mail", why="mails wait for mails alone", **wrong)
+
+
 def test_a_queue_declared_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="declared twice"):
         Queues(Queue(name="mail", why="one"), Queue(name="mail", why="two"))

@@ -14,6 +14,7 @@ from celery.utils.time import maybe_make_aware
 from django.db import InterfaceError, OperationalError, ProgrammingError, connections, transaction
 
 from . import configuration
+from .ending import end_in_time
 
 logger = logging.getLogger(__name__)
 
@@ -37,16 +38,20 @@ class DurableScheduler:
     Crash: a firing and its task are there, or neither, and the entry fires when beat is back.
     Duplicate: of two beats, the first that commits enqueues; interval entries fire once in each
     span of their interval's length, counted from 1970. Rollback: the entry is due again as soon as
-    the database is back; SIGTERM meanwhile ends beat at once. A plain task (`durable = False`) is
-    sent once as well, but lost where the broker is away, as with Celery.
+    the database is back; SIGTERM ends beat in three seconds, whatever the database does. A plain
+    task (`durable = False`) is sent once as well, but lost where the broker is away.
     """
 
     # Celery connects to the broker before it sends, and waits for it. Durable tasks do not need it;
     # a plain one takes a connection from the app's pool.
     producer = None
+    _is_started = False
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Send what is due; return the seconds until the next look."""
+        if not self._is_started:  # beat has set its signal handlers by now
+            self._is_started = True
+            end_in_time()
         try:
             return float(super().tick(*args, **kwargs))  # type: ignore[misc]  # of the scheduler
         except AWAY as error:

@@ -1,6 +1,7 @@
 """One firing for a due time, with any number of beats, and none lost."""
 
 import json
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -209,15 +210,35 @@ def test_an_entry_that_cannot_be_sent_does_not_hold_up_the_others(start_beat: St
 def test_a_beat_waits_for_another_that_is_in_the_middle_of_a_firing_and_takes_it_over(
     start_beat: Start,
 ) -> None:
-    slot = EPOCH + (datetime.now(UTC) - EPOCH) // LONG * LONG
     with transaction.atomic():
-        scheduler.is_first("once", slot)
+        scheduler.is_first("once", slot())
         start_beat({"once": note(SECONDS)})
-        eventually(somebody_waits_for_a_lock)
+        eventually(those_who_wait_for_a_lock)
         transaction.set_rollback(True)
     eventually(lambda: TaskRow.objects.count() == 1)
 
 
-def somebody_waits_for_a_lock() -> bool:
-    question = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-    return bool(fresh.execute(question, [])[0][0])
+def test_beat_ends_on_sigterm_though_its_session_in_the_database_is_frozen(
+    start_beat: Start,
+) -> None:
+    with transaction.atomic():
+        scheduler.is_first("once", slot())
+        beat = start_beat({"once": note(SECONDS)})
+        (session,) = eventually(those_who_wait_for_a_lock)
+        os.kill(session, signal.SIGSTOP)
+        try:
+            beat.process.send_signal(signal.SIGTERM)
+            assert beat.process.wait(20) == 0
+        finally:
+            os.kill(session, signal.SIGCONT)
+    assert "Ended without the database" in beat.words
+    assert not TaskRow.objects.exists()
+
+
+def slot() -> datetime:
+    return EPOCH + (datetime.now(UTC) - EPOCH) // LONG * LONG
+
+
+def those_who_wait_for_a_lock() -> list[int]:
+    question = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    return [row[0] for row in fresh.execute(question, [])]

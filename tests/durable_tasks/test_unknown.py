@@ -13,7 +13,7 @@ from durable_shop.celery import app
 from patterns.durable_tasks import unknown
 from patterns.durable_tasks.models import TaskRow
 from tests.durable_tasks.conftest import Start, failed, notes
-from tests.durable_tasks.messages import durable_message, plain_message, push, waiting
+from tests.durable_tasks.envelopes import durable_message, plain_message, push, waiting
 from tests.queued_mail.conftest import eventually
 
 NEW_TASK = "shop.of_the_next_version"
@@ -85,7 +85,9 @@ def test_the_time_is_a_setting(settings: Any) -> None:
     assert failed().id == row.id
 
 
-@pytest.mark.parametrize("change", [{"publication": UUID(int=1)}, {"state": 3}, {"state": 1}], ids=str)
+@pytest.mark.parametrize(
+    "change", [{"publication": UUID(int=1)}, {"state": 3}, {"state": 1}], ids=str
+)
 def test_an_old_message_changes_nothing(change: dict[str, Any]) -> None:
     row = published()
     publication = str(row.publication)

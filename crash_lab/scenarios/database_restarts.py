@@ -8,6 +8,7 @@ from crash_lab.customers import Load
 from crash_lab.lab import Lab
 
 CUSTOMERS = 3
+PAUSE_SECONDS = 0.2
 # A request fails at once where the database is away; 5 s is the connection's own time-out.
 LONGEST_SECONDS = 15.0
 
@@ -16,7 +17,7 @@ def database_restarts(lab: Lab, account: Account) -> None:
     """PostgreSQL is restarted under load."""
     restarts = 3 if lab.is_short else 10
     mailers = lab.supervisor.processes["worker_mail"].starts
-    load = Load(lab, "s3")
+    load = Load(lab, "s3", pause_seconds=PAUSE_SECONDS)
     with load.buying(CUSTOMERS):
         time.sleep(2)
         for number in range(restarts):

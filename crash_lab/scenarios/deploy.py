@@ -9,6 +9,7 @@ from crash_lab.lab import Lab
 from demo.client import wait_for
 
 CUSTOMERS = 2
+PAUSE_SECONDS = 0.3
 # Longer than the 2 s that a worker gives at a stop: some are put back amid their body.
 TASK_SECONDS = 3.0
 # How long old and new workers share a queue.
@@ -20,7 +21,7 @@ WAIT_SECONDS = 60.0
 def deploy(lab: Lab, account: Account) -> None:
     """Deploys amid tasks; some workers know a new task."""
     tokens: list[str] = []
-    load = Load(lab, "s6")
+    load = Load(lab, "s6", pause_seconds=PAUSE_SECONDS)
     with load.buying(CUSTOMERS):
         for number in range(1 if lab.is_short else 5):
             tokens += one_deploy(lab, account, number)

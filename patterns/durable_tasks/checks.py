@@ -1,1 +1,215 @@
-"""System checks."""
+"""System checks: each misconfiguration has an id and a hint. Run by `manage.py check`."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any
+
+from celery import Celery, current_app
+from celery.utils.imports import symbol_by_name
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.db import connections, router
+
+from . import configuration
+from .app import DurableCelery
+from .consumer import DurableConsumer
+from .models import TaskRow
+from .task import DurableTask
+from .worker import REFUSED_POOLS
+
+PREFIX = "DURABLE_TASKS_"
+WHOLE_NUMBERS = ("DURABLE_TASKS_MAX_ARGUMENT_BYTES", "DURABLE_TASKS_WINDOW")
+NUMBERS = (
+    *WHOLE_NUMBERS,
+    *("DURABLE_TASKS_LEASE_SECONDS", "DURABLE_TASKS_PUBLICATION_LEASE_SECONDS"),
+    *("DURABLE_TASKS_UNKNOWN_TASK_SECONDS", "DURABLE_TASKS_POLL_SECONDS"),
+)
+# A lease is renewed at a third of it, by a connection that may take three seconds to be made.
+SHORTEST_LEASE_SECONDS = 10
+AT_CAP = ("refuse", "alarm")
+
+
+@register("durable_tasks")
+def check_durable_tasks(**_: Any) -> list[CheckMessage]:
+    """Return what is wrong with the configuration of durable tasks."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy
+    found = [*wrong_settings(), *wrong_database(), *wrong_queues(), *wrong_app(app)]
+    if any(each.id == "durable_tasks.E008" for each in found):
+        return found  # such an app has no durable tasks, and this message says so
+    return [*found, *wrong_tasks(app)]
+
+
+def wrong_settings() -> Iterator[CheckMessage]:
+    """Settings that are misspelt, or no positive number."""
+    for name in dir(settings):
+        if name.startswith(PREFIX) and name not in configuration.NAMES:
+            close = get_close_matches(name, configuration.NAMES, n=1)
+            meant = f"Did you mean {close[0]}? " if close else ""
+            yield Error(
+                f"{name} is no setting of durable tasks, and has no effect.",
+                hint=f"{meant}The settings are {', '.join(configuration.NAMES)}.",
+                id="durable_tasks.E001",
+            )
+    for name in NUMBERS:
+        value = getattr(settings, name, 1)
+        kinds = int if name in WHOLE_NUMBERS else int | float
+        if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < 1e9:
+            yield Error(
+                f"{name} is {value!r}.",
+                hint="Set a number greater than 0, or leave it out for the default.",
+                id="durable_tasks.E002",
+            )
+        elif "LEASE" in name and hasattr(settings, name) and value < SHORTEST_LEASE_SECONDS:
+            yield Warning(
+                f"{name} is {value} s: a busy machine, or a database that restarts, takes longer,"
+                " and tasks would be taken from processes that are well.",
+                hint=f"Set {SHORTEST_LEASE_SECONDS} or more.",
+                id="durable_tasks.W001",
+            )
+    yield from wrong_words()
+
+
+def wrong_words() -> Iterator[CheckMessage]:
+    """What would redact everything, or nothing."""
+    words = getattr(settings, "DURABLE_TASKS_REDACT", ("password",))
+    if isinstance(words, str) or not all(isinstance(each, str) and each for each in words):
+        yield Error(
+            f"DURABLE_TASKS_REDACT is {words!r}.",
+            hint='Set a tuple of words, as ("password", "token"); none of them empty.',
+            id="durable_tasks.E003",
+        )
+
+
+def wrong_database() -> Iterator[CheckMessage]:
+    """A database that is not there, not PostgreSQL, or not the one that the models go to."""
+    alias = configuration.database()
+    if alias not in connections.settings:
+        yield Error(
+            f"DURABLE_TASKS_DATABASE is {alias!r}, which DATABASES does not have.",
+            hint=f"DATABASES has {', '.join(connections.settings)}.",
+            id="durable_tasks.E004",
+        )
+        return
+    if connections[alias].vendor != "postgresql":
+        yield Error(
+            f"Database {alias!r} is {connections[alias].display_name}, not PostgreSQL.",
+            hint="Set DURABLE_TASKS_DATABASE to the alias of a PostgreSQL database.",
+            id="durable_tasks.E005",
+        )
+    routed = router.db_for_write(TaskRow)
+    if routed != alias or not router.allow_migrate_model(alias, TaskRow):
+        yield Error(
+            f"The database routers send durable tasks to {routed!r}, or have no tables made in"
+            f" {alias!r}; DURABLE_TASKS_DATABASE is {alias!r}.",
+            hint="Let the routers answer with that alias for the app label durable_tasks, also in"
+            " allow_migrate().",
+            id="durable_tasks.E006",
+        )
+
+
+def wrong_queues() -> Iterator[CheckMessage]:
+    """Caps that say nothing."""
+    queues = getattr(settings, "DURABLE_TASKS_QUEUES", {})
+    entries = queues.items() if isinstance(queues, dict) else [(queues, None)]
+    for name, entry in entries:
+        if fault := _fault_of_entry(entry):
+            yield Error(
+                f"DURABLE_TASKS_QUEUES: {name!r}: {fault}.",
+                hint='It is {"mail": {"cap": 1_000_000, "at_cap": "refuse"}}; at_cap may be'
+                ' "alarm".',
+                id="durable_tasks.E007",
+            )
+
+
+def wrong_app(app: Celery) -> Iterator[CheckMessage]:
+    """A Celery app that goes past the rows."""
+    if not (isinstance(app, DurableCelery) and issubclass(app.Task, DurableTask)):
+        yield Error(
+            f"The Celery app {app.main!r} is no DurableCelery whose base task is a DurableTask:"
+            " its tasks are not durable.",
+            hint='app = DurableCelery("...", task_cls="<your base class, of DurableTask>"),'
+            " imported by the project's __init__.py.",
+            id="durable_tasks.E008",
+        )
+    if not issubclass(symbol_by_name(app.conf.worker_consumer), DurableConsumer):
+        yield Error(
+            f"worker_consumer is {app.conf.worker_consumer}: a message that cannot be read is"
+            " lost, or ends the worker.",
+            hint="Remove the setting (DurableCelery has the right one), or derive your class from"
+            " DurableConsumer.",
+            id="durable_tasks.E009",
+        )
+    if any(refused in str(app.conf.worker_pool).lower() for refused in REFUSED_POOLS):
+        yield Error(
+            f"worker_pool is {app.conf.worker_pool}: it has no process that could end with its"
+            " task.",
+            hint="Use the prefork or the solo pool.",
+            id="durable_tasks.E010",
+        )
+    if not {"json", "application/json"} & set(app.conf.accept_content or ()):
+        yield Error(
+            f"accept_content is {app.conf.accept_content}: workers refuse the relay's messages.",
+            hint='Add "json".',
+            id="durable_tasks.E011",
+        )
+    yield from weak_app(app)
+
+
+def weak_app(app: Celery) -> Iterator[CheckMessage]:
+    """What works, and not as one thinks."""
+    if app.conf.task_always_eager:
+        yield Warning(
+            "task_always_eager is on: tasks run inside their callers, and none is durable.",
+            hint="Turn it off; in tests use testing.run_enqueued().",
+            id="durable_tasks.W002",
+        )
+    if str(app.conf.result_backend or "").startswith("rpc"):
+        yield Warning(
+            "The rpc:// result backend answers the process that sent the message: the relay.",
+            hint="Write the result into the database, or use another backend.",
+            id="durable_tasks.W003",
+        )
+    if not app.conf.get("CELERY_DB_REUSE_MAX"):
+        yield Warning(
+            "CELERY_DB_REUSE_MAX is not set: Celery connects to the database anew for each task.",
+            hint="Set CELERY_DB_REUSE_MAX = 10_000 where the Celery app reads its settings.",
+            id="durable_tasks.W004",
+        )
+
+
+def wrong_tasks(app: Celery) -> Iterator[CheckMessage]:
+    """Tasks that were refused at their definition, or are not what they seem."""
+    try:
+        app.autodiscover_tasks(force=True)
+        tasks: list[Any] = list(app.tasks.values())
+    except (TypeError, ValueError) as error:
+        yield Error(str(error), hint="Change the task's definition.", id="durable_tasks.E012")
+        return
+    ours = [task for task in tasks if not task.name.startswith("celery.")]
+    for task in ours:
+        if not isinstance(task, DurableTask):
+            yield Warning(
+                f"Task {task.name} has a base class of its own, {type(task).__mro__[1].__name__},"
+                " and is not durable.",
+                hint="Derive that class from DurableTask; durable = False if it may be lost.",
+                id="durable_tasks.W005",
+            )
+        elif task.durable and not task.time_limit:
+            yield Warning(
+                f"Task {task.name} has no time_limit: one that hangs keeps its process for ever.",
+                hint="Set time_limit on the task or its base, or task_time_limit.",
+                id="durable_tasks.W006",
+            )
+
+
+def _fault_of_entry(entry: Any) -> str:
+    if not isinstance(entry, dict):
+        return "no dict"
+    if unknown := entry.keys() - {"cap", "at_cap"}:
+        return f"{', '.join(sorted(map(str, unknown)))} is not known"
+    cap = entry.get("cap", 1)
+    if isinstance(cap, bool) or not isinstance(cap, int) or cap <= 0:
+        return f"a cap of {cap!r} is no number of rows"
+    if entry.get("at_cap", "alarm") not in AT_CAP:
+        return f"at_cap is {entry['at_cap']!r}"
+    return ""

@@ -1,7 +1,5 @@
 """The base of a durable task: `delay()` inserts a row, a worker claims it, its end deletes it."""
 
-import logging
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -27,12 +25,8 @@ from . import (
 from .errors import NotKept
 from .run import Completion, Run
 
-logger = logging.getLogger(__name__)
-
 PUBLICATION = "durable_publication"  # the message's header that holds its token
 RUN = "durable_run"  # the attribute of Celery's request that holds the run
-# A worker that cannot reach the database waits so long before it drops a message; the row stays.
-CLAIM_FOR_SECONDS = 20
 CELERYS_OWN = "celery."
 RETRYS_OWN = {"args", "kwargs", "exc", "throw", "eta", "countdown", "max_retries"}
 
@@ -68,6 +62,8 @@ class DurableTask(Task):  # type: ignore[type-arg]  # generic in the stubs alone
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Claim, run and settle what a message names; call the body where there is no message."""
+        if self.request.get(RUN) is not None:  # a body that calls its own task, as a function
+            return Task.__call__(self, *args, **kwargs)
         publication = self.request.get(PUBLICATION)
         if self.request.called_directly or publication is None:
             return super().__call__(*args, **kwargs)
@@ -237,16 +233,10 @@ class DurableTask(Task):  # type: ignore[type-arg]  # generic in the stubs alone
         return super().apply_async(args, kwargs, **options)
 
     def _claim(self, publication: str) -> claim.Claim | None:
-        """Claim; wait for a database that is away, for nothing else could run either."""
-        deadline = time.monotonic() + CLAIM_FOR_SECONDS
-        while True:
-            try:
-                return claim.claim(str(self.request.id), publication, str(self.request.hostname))
-            except (OperationalError, InterfaceError) as error:
-                logger.warning("Task %s[%s] waits: %s", self.name, self.request.id, error)
-                if time.monotonic() > deadline:
-                    raise Ignore("The database is away; the task's row is there.") from error
-                time.sleep(settle.PAUSE_SECONDS)
+        try:
+            return claim.claim(str(self.request.id), publication, str(self.request.hostname))
+        except (OperationalError, InterfaceError) as error:
+            raise Ignore("The database is away; the task's row is there.") from error
 
 
 @contextmanager

@@ -38,7 +38,9 @@ class ShopTask(DurableTask, RetryingTask):
         super().on_bound(app)
         SHOP.require_of(cls)
 
-    def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> AsyncResult[Any]:
+    def apply_async(  # type: ignore[override]  # what Celery lists one by one is passed through
+        self, args: Any = None, kwargs: Any = None, **options: Any
+    ) -> AsyncResult[Any]:
         """Enqueue; raise `QueueNotDeclared` for a queue that no worker takes from."""
         queue = options.get("queue")
         if isinstance(queue, str):

@@ -34,7 +34,7 @@ def check_tasks(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 
 def check_base(task: Any) -> list[CheckMessage]:
     """`shop.E009`: a task with another base than the shop's: it can be lost, and nobody said so."""
-    if isinstance(task, app.Task):
+    if is_ours(task):
         return []
     return [
         Error(
@@ -48,7 +48,7 @@ def check_base(task: Any) -> list[CheckMessage]:
 def check_absence(task: Any) -> list[CheckMessage]:
     """`shop.E005`: the broker hands out a plain task again while its retry still waits or runs."""
     timeout = VISIBILITY_TIMEOUT_SECONDS
-    if not isinstance(task, app.Task) or task.durable or task.longest_absence_seconds() < timeout:
+    if not is_ours(task) or task.durable or task.longest_absence_seconds() < timeout:
         return []
     return [
         Error(
@@ -118,6 +118,11 @@ def check_setting_names(app_configs: Apps, **_: Any) -> list[CheckMessage]:
         )
         for name in sorted(ours - known - {"annotations", "settings"})
     ]
+
+
+def is_ours(task: object) -> bool:
+    """Tell whether a task has the shop's base."""
+    return isinstance(task, app.Task)
 
 
 def broker_address(url: str) -> tuple[str, int, str]:

@@ -1,9 +1,11 @@
 """The lab's command line: what it refuses, and that Ctrl-C leaves nothing behind."""
 
 import argparse
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,15 +35,35 @@ def test_the_help_names_every_scenario() -> None:
         assert f"{number} {scenario.__doc__}" in words
 
 
-def test_interrupted_it_leaves_no_process_and_no_folder() -> None:
+@pytest.fixture
+def lab() -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """A lab that has begun to start its shop's workers, and its folder."""
     command = [sys.executable, "-m", "crash_lab", "--short", "--seed", "77", "--scenario", "4"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as lab:
-        folder = ROOT / "build" / "crash" / f"77-{lab.pid}"
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        folder = ROOT / "build" / "crash" / f"77-{process.pid}"
         try:
             wait_for("a worker's log", lambda: list(folder.glob("logs/worker_*.log")), seconds=90)
-            lab.send_signal(signal.SIGINT)
-            assert lab.wait(60) == 130
+            yield process, folder
         finally:
-            lab.kill()
+            process.kill()
+            process.wait()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_interrupted_it_leaves_no_process_and_no_folder(
+    lab: tuple[subprocess.Popen[bytes], Path],
+) -> None:
+    process, folder = lab
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
     assert not folder.exists()
     assert not reaper.belonging_to(folder)
+
+
+def test_killed_without_warning_it_leaves_no_process(
+    lab: tuple[subprocess.Popen[bytes], Path],
+) -> None:
+    process, folder = lab
+    assert reaper.belonging_to(folder)
+    process.kill()
+    wait_for("the end of all", lambda: not reaper.belonging_to(folder), seconds=60)

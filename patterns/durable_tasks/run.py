@@ -7,7 +7,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from billiard.common import terminate_handler_fired
-from celery.exceptions import Ignore, MaxRetriesExceededError, Reject, Retry, SoftTimeLimitExceeded
+from celery.exceptions import (
+    Ignore,
+    MaxRetriesExceededError,
+    Reject,
+    Retry,
+    SoftTimeLimitExceeded,
+    WorkerTerminate,
+)
 from celery.worker import state
 from django.db import connections, transaction
 
@@ -162,9 +169,11 @@ class Run:
 
         Where there is no such process (solo), put it back here. No budget is spent.
         """
-        if not terminate_handler_fired():
-            settle.put_back(self.claim, self.write)
-        raise error if isinstance(error, SystemExit) else SystemExit(1) from error
+        if terminate_handler_fired():
+            raise error if isinstance(error, SystemExit) else SystemExit(1) from error
+        settle.put_back(self.claim, self.write)
+        # The one thing that a solo pool lets through; anything else it takes for a result.
+        raise WorkerTerminate(1) from error
 
     def _retried(self, error: BaseException) -> BaseException:
         """Let the task's own rules for retries see an error that came after the body."""

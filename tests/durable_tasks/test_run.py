@@ -115,14 +115,3 @@ def test_time_limits_fail_the_row(start_relay: Start, start_worker: Start) -> No
     assert errors[0].startswith("SoftTimeLimitExceeded")
     assert errors[1].startswith("TimeLimitExceeded")
     assert notes() == []
-
-
-def test_a_chain_goes_on_and_a_failed_step_ends_it(start_relay: Start, start_worker: Start) -> None:
-    start_worker()
-    start_relay()
-    (tasks.write_note.s("a") | tasks.chained.s("b") | tasks.chained.s("c")).delay()
-    eventually(lambda: len(notes()) == 3 and all_done())
-    assert notes() == ["a", "a>b", "a>b>c"]
-    (tasks.write_note.s("d", "raise") | tasks.chained.s("never")).delay()
-    eventually(lambda: TaskRow.objects.filter(state=4).exists())
-    assert len(notes()) == 3

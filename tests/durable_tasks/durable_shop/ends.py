@@ -6,8 +6,9 @@ import sys
 import time
 from pathlib import Path
 
-from celery.exceptions import SoftTimeLimitExceeded
+from celery.exceptions import Ignore, SoftTimeLimitExceeded
 from django.db import connection, connections, transaction
+
 from durable_shop.celery import app
 from durable_shop.models import Note
 from durable_shop.tasks import write, write_note
@@ -198,3 +199,10 @@ def soft_limit():
 def pid():
     """Write this process's id."""
     write(str(os.getpid()))
+
+
+@app.task(name="ends.ignored")
+def ignored(text):
+    """Write, and say that nobody need know."""
+    write(text)
+    raise Ignore

@@ -1,0 +1,182 @@
+"""A message starts a row only while its token is the current one and the row may start."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from celery import Celery
+from django.db import connection, transaction
+from django.utils import timezone
+from durable_shop import tasks
+from durable_shop.celery import app
+
+from patterns.durable_tasks.cancel import cancel
+from patterns.durable_tasks.claim import claim, is_dead_here, process_name
+from patterns.durable_tasks.models import QueueRow, State, TaskRow
+from tests.durable_tasks.conftest import Start, all_done, notes
+from tests.queued_mail.conftest import eventually
+
+SOON = timedelta(seconds=30)
+
+
+def published(**fields: object) -> TaskRow:
+    """Return a row of which a message is on its way."""
+    values = {"state": State.PUBLISHED, "leased_until": timezone.now() + SOON, **fields}
+    row = TaskRow(name="shop.write_note", queue="default", arguments='[["x"],{}]', **values)
+    row.publication = uuid4()
+    row.save()
+    return row
+
+
+def claimed(row: TaskRow, publication: UUID | None = None) -> bool:
+    return claim(str(row.id), str(publication or row.publication), "w@test") is not None
+
+
+def test_a_message_starts_its_row_once() -> None:
+    row = published(unique_key="k")
+    assert claimed(row)
+    assert not claimed(row)
+    stored = TaskRow.objects.get()
+    assert (stored.state, stored.unique_key, stored.worker) == (State.RUNNING, None, "w@test")
+    assert stored.process == process_name(os.getpid())
+    assert stored.leased_until is not None
+    assert stored.leased_until > timezone.now() + SOON
+
+
+def test_a_stale_publication_starts_nothing() -> None:
+    row = published()
+    assert not claimed(row, uuid4())
+    TaskRow.objects.update(publication=uuid4())  # published again meanwhile
+    assert not claimed(row)
+    assert TaskRow.objects.get().state == State.PUBLISHED
+
+
+@pytest.mark.parametrize("state", [State.SCHEDULED, State.READY, State.FAILED])
+def test_a_row_that_is_not_published_is_not_started(state: State) -> None:
+    assert not claimed(published(state=state))
+    assert TaskRow.objects.get().state == state
+
+
+def test_a_pause_stops_what_is_published_already_and_keeps_it() -> None:
+    row = published()
+    QueueRow.objects.create(name="default", is_paused=True)
+    assert not claimed(row)
+    stored = TaskRow.objects.get()
+    assert (stored.state, stored.publication) == (State.READY, None)
+
+
+def test_what_has_expired_by_the_databases_clock_fails_at_the_claim() -> None:
+    row = published(expires_at=timezone.now() - SOON)
+    assert not claimed(row)
+    stored = TaskRow.objects.get()
+    assert (stored.state, stored.reason) == (State.FAILED, "expired")
+    assert "It expired at" in stored.error
+
+
+def test_a_cancelled_one_is_not_started() -> None:
+    row = published()
+    assert cancel([row.id]) == [row.id]
+    assert not claimed(row)
+    assert TaskRow.objects.get().reason == "cancelled"
+
+
+def test_of_many_that_claim_at_once_one_does() -> None:
+    row, won = published(), []
+
+    def attempt() -> None:
+        won.append(claimed(row))
+        connection.close()
+
+    threads = [threading.Thread(target=attempt) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(won) == [False] * 7 + [True]
+
+
+def test_a_claim_whose_answer_was_lost_is_still_this_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    row = published()
+    connection.ensure_connection()
+    real = connection.connection
+    assert real is not None
+    lost = LostAnswer(real.cursor)
+    monkeypatch.setattr(real, "cursor", lost)
+    monkeypatch.setattr(connection, "close_at", None)
+    found = claim(str(row.id), str(row.publication), "w@test")
+    assert lost.is_lost
+    assert found is not None
+    assert TaskRow.objects.get().claim == found.token
+
+
+class LostAnswer:
+    """Cursors whose connection breaks after the claim, before its answer is read."""
+
+    def __init__(self, cursor: Callable[..., Any]) -> None:
+        self.real, self.is_lost = cursor, False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        cursor = self.real(*args, **kwargs)
+        execute = cursor.execute
+
+        def broken(sql: str, *values: Any) -> None:
+            execute(sql, *values)
+            if "claim = " in sql and not self.is_lost:
+                self.is_lost = True
+                raise psycopg.OperationalError("the connection is lost")
+
+        cursor.execute = broken
+        return cursor
+
+
+def test_a_claim_waits_for_a_lock_and_then_sees_what_is_true() -> None:
+    row, result = published(), []
+    with transaction.atomic():
+        TaskRow.objects.filter(id=row.id).update(publication=uuid4())
+        thread = threading.Thread(target=lambda: (result.append(claimed(row)), connection.close()))
+        thread.start()
+        time.sleep(0.3)
+    thread.join()
+    assert result == [False]
+
+
+def test_who_is_dead_is_known_of_this_machine_and_boot_alone() -> None:
+    assert not is_dead_here(process_name(os.getpid()))
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    eventually(lambda: is_dead_here(process_name(child)))  # a zombie runs nothing
+    os.waitpid(child, 0)
+    assert is_dead_here(process_name(child))
+    assert not is_dead_here(f"another-boot:pid:[1]:{child}")
+    assert not is_dead_here("")
+    assert not is_dead_here(f"::{child}")
+
+
+def test_a_message_with_nothing_to_claim_ends_as_ignored(
+    start_relay: Start, start_worker: Start
+) -> None:
+    worker = start_worker()
+    chain = [tasks.plain.s("never").set(queue="default")]
+    Celery.send_task(
+        app,
+        "shop.write_note",
+        (),
+        task_id=str(uuid4()),
+        headers={"durable_publication": str(uuid4())},
+        queue="default",
+        chain=chain,
+    )
+    eventually(lambda: "nothing to start" in worker.words)
+    start_relay()
+    tasks.write_note.delay("after it")
+    eventually(lambda: notes() == ["after it"] and all_done())
+    assert worker.words.count("succeeded in") == 1

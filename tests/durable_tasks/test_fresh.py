@@ -1,0 +1,54 @@
+"""Writes on connections of their own: bounded, and nothing stays behind."""
+
+import time
+
+import pytest
+from django.db import OperationalError, connection, transaction
+
+from patterns.durable_tasks import fresh, request
+from patterns.durable_tasks.models import QueueRow
+
+SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+
+
+def test_it_commits_whatever_transaction_is_open_here() -> None:
+    with transaction.atomic():
+        fresh.execute("INSERT INTO durable_tasks_queue (name) VALUES (%s)", ["q"])
+        transaction.set_rollback(True)
+    assert QueueRow.objects.filter(name="q").exists()
+
+
+def test_a_lock_is_waited_for_so_long_and_no_session_is_left() -> None:
+    QueueRow.objects.create(name="q")
+    with connection.cursor() as cursor:
+        cursor.execute(SESSIONS)
+        before = cursor.fetchone()[0]
+    with transaction.atomic():
+        QueueRow.objects.select_for_update().get(name="q")
+        began = time.monotonic()
+        with pytest.raises(OperationalError), fresh.cursor(patience_seconds=0.5) as cursor:
+            cursor.execute("DELETE FROM durable_tasks_queue")
+        assert time.monotonic() - began < 3
+    with connection.cursor() as cursor:
+        cursor.execute(SESSIONS)
+        assert cursor.fetchone()[0] <= before
+
+
+def test_its_limits_end_with_its_transaction() -> None:
+    with fresh.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() == ("3s",)
+        cursor.connection.commit()
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() == ("0",)
+
+
+def test_the_worker_is_not_held_up_by_a_database_that_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fresh, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(request, "_rests_until", [0.0])
+    began = time.monotonic()
+    request._in_time(lambda: time.sleep(2), "task")
+    assert time.monotonic() - began < 1
+    assert request._rests_until[0] > time.monotonic()

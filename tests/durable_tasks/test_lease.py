@@ -1,0 +1,60 @@
+"""The lease: renewed while a task runs, and never outlived by its process."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from durable_shop import ends
+
+from patterns.durable_tasks.models import TaskRow
+from tests.durable_tasks.conftest import Start, all_done, notes
+from tests.durable_tasks.test_recovery import pid_of
+from tests.queued_mail.conftest import eventually
+
+LEASE = {"DURABLE_TEST_LEASE": "3"}
+
+
+def test_a_long_task_keeps_its_lease(
+    start_relay: Start, start_worker: Start, tmp_path: Path, outside: Path
+) -> None:
+    start_relay(**LEASE)
+    start_worker(**LEASE)
+    start_worker(**LEASE)
+    ends.slow_outside.delay("long", str(tmp_path / "go"))
+    pid_of(tmp_path / "go")
+    time.sleep(7)  # more than two leases
+    (tmp_path / "go").touch()
+    eventually(lambda: notes() == ["long"] and all_done())
+    assert len(outside.read_text().splitlines()) == 1
+
+
+def test_a_body_that_holds_the_interpreter_ends_before_its_lease_with_a_traceback(
+    start_relay: Start, start_worker: Start, tmp_path: Path
+) -> None:
+    start_relay(**LEASE)
+    worker = start_worker(**LEASE)
+    ends.holds_lock_in_c.delay(str(tmp_path / "held"))
+    eventually(lambda: notes() == ["second run"] and all_done(), seconds=40)
+    assert "Timeout (" in worker.words
+    assert "in holds_lock_in_c" in worker.words
+
+
+def test_a_frozen_process_woken_after_its_lease_changes_nothing(
+    start_relay: Start, start_worker: Start, tmp_path: Path, outside: Path
+) -> None:
+    start_relay(**LEASE)
+    frozen = start_worker(**LEASE)
+    ends.slow_outside.delay("text", str(tmp_path / "go"))
+    pid_of(tmp_path / "go")
+    os.killpg(frozen.pid, signal.SIGSTOP)
+    try:
+        (tmp_path / "go").touch()
+        start_worker(**LEASE)
+        eventually(all_done, seconds=40)
+    finally:
+        os.killpg(frozen.pid, signal.SIGCONT)
+    eventually(lambda: "Timeout (" in frozen.words or "taken over" in frozen.words)
+    assert notes() == ["text"]
+    assert len(outside.read_text().splitlines()) == 2
+    assert not TaskRow.objects.exists()

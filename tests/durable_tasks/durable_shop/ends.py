@@ -60,7 +60,8 @@ def completing_at_commit(self, how):
             write_note.delay(f"after {how}")
             _break_commit(how)
     except Exception as error:
-        Path(os.environ["DURABLE_TEST_OUTSIDE"]).open("a").write(f"{type(error).__name__}\n")
+        with Path(os.environ["DURABLE_TEST_OUTSIDE"]).open("a") as outside:
+            outside.write(f"{type(error).__name__}\n")
 
 
 def _break_commit(how):
@@ -126,7 +127,7 @@ def misused_atomic(self):
         write("never")
 
 
-@app.task(name="ends.slow", bind=True, soft_time_limit=None, time_limit=None)
+@app.task(name="ends.slow", bind=True, default_retry_delay=0.1)
 def slow(self, text, path):
     """Write, and wait for a file."""
     write(text)

@@ -194,12 +194,17 @@ def wrong_tasks(app: Celery) -> Iterator[CheckMessage]:
                 hint="Derive that class from DurableTask; durable = False if it may be lost.",
                 id="durable_tasks.W005",
             )
-        elif task.durable and not task.time_limit:
-            yield Warning(
-                f"Task {task.name} has no time_limit: one that hangs keeps its process for ever.",
-                hint="Set time_limit on the task or its base, or task_time_limit.",
-                id="durable_tasks.W006",
-            )
+    if unlimited := sorted(each.name for each in ours if _is_unlimited(each)):
+        yield Warning(
+            f"No time_limit on {', '.join(unlimited[:5])}{' ...' * (len(unlimited) > 5)}: a task"
+            " that hangs keeps its process for ever.",
+            hint="Set time_limit on the tasks or their base, or task_time_limit.",
+            id="durable_tasks.W006",
+        )
+
+
+def _is_unlimited(task: Any) -> bool:
+    return isinstance(task, DurableTask) and task.durable and not task.time_limit
 
 
 def _fault_of_entry(entry: Any) -> str:

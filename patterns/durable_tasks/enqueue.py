@@ -3,9 +3,8 @@
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -57,7 +56,8 @@ def insert(row: NewRow) -> UUID:
     """
     connection = _connection()
     with connection.cursor() as cursor:
-        cursor.execute(_statement(1), [getattr(row, name) for name in COLUMNS])
+        placeholders, values = _placeholders(row)
+        cursor.execute(_ONE.format(placeholders), [*values, row.queue, row.queue])
         return row.id if cursor.fetchone() else _existing(cursor, row)
 
 
@@ -67,6 +67,9 @@ def insert_many(rows: Sequence[NewRow]) -> list[UUID]:
     if not rows:
         return []
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        cursor.execute(_LOOK_AND_NOTIFY, [list({row.queue for row in rows})])
+        if full := {name for name, is_full, _ in cursor.fetchall() if is_full}:
+            raise _queue_full(next(row for row in rows if row.queue in full))
         ids: list[UUID] = []
         for start in range(0, len(rows), ROWS_AT_ONCE):
             ids += _insert(cursor, rows[start : start + ROWS_AT_ONCE])
@@ -74,47 +77,59 @@ def insert_many(rows: Sequence[NewRow]) -> list[UUID]:
 
 
 def _insert(cursor: Any, rows: Sequence[NewRow]) -> list[UUID]:
-    values = [getattr(row, name) for row in rows for name in COLUMNS]
-    cursor.execute(_statement(len(rows)), values)
-    inserted = {each[0] for each in cursor.fetchall()}
+    each = [_placeholders(row) for row in rows]
+    lines = ", ".join(f"({placeholders})" for placeholders, _ in each)
+    cursor.execute(_MANY.format(lines), [value for _, values in each for value in values])
+    inserted = {found[0] for found in cursor.fetchall()}
     return [row.id if row.id in inserted else _existing(cursor, row) for row in rows]
 
 
-COLUMNS = tuple(field.name for field in fields(NewRow))
+COLUMNS = (
+    "id, name, queue, rank, max_crashes, retries, arguments, shown, options, unique_key,"
+    " enqueued_at, state, due_at, expires_at"
+)
+_INTO = f"INSERT INTO durable_tasks_task ({COLUMNS})"
 # A commit that notifies takes a lock which all of them share, so it is done where a relay sleeps.
-_INSERT = """
-INSERT INTO durable_tasks_task (id, name, queue, rank, state, due_at, expires_at, enqueued_at,
-    max_crashes, retries, arguments, shown, options, unique_key)
-SELECT id, name, queue, rank,
-    CASE WHEN coalesce(delay_seconds, 0) > 0 OR coalesce(due_at > statement_timestamp(), false)
-        THEN 0 ELSE 1 END,
-    coalesce(due_at, statement_timestamp() + make_interval(secs => coalesce(delay_seconds, 0))),
-    coalesce(expires_at, statement_timestamp() + make_interval(secs => expires_seconds)),
-    statement_timestamp(), max_crashes, retries, arguments, shown, options, unique_key
-FROM (VALUES {values}) AS v ({columns})
-WHERE NOT EXISTS (SELECT FROM durable_tasks_queue q WHERE q.name = v.queue AND q.is_full)
+_ONE = f"""
+{_INTO} SELECT {{}}
+WHERE NOT EXISTS (SELECT FROM durable_tasks_queue WHERE name = %s AND is_full)
 ON CONFLICT DO NOTHING
-RETURNING id, (SELECT pg_notify('{channel}', '')::text FROM durable_tasks_queue q
-    WHERE q.name = durable_tasks_task.queue AND q.is_listened)
-"""
-_CASTS = {
-    "id": "uuid",
-    "rank": "smallint",
-    "delay_seconds": "double precision",
-    "due_at": "timestamptz",
-    "expires_seconds": "double precision",
-    "expires_at": "timestamptz",
-    "max_crashes": "smallint",
-    "retries": "integer",
-}
-_ONE = "({})".format(", ".join(f"%s::{_CASTS.get(name, 'text')}" for name in COLUMNS))
+RETURNING id, (SELECT pg_notify('{CHANNEL}', '')::text FROM durable_tasks_queue
+    WHERE name = %s AND is_listened)
+"""  # noqa: S608
+_MANY = f"{_INTO} VALUES {{}} ON CONFLICT DO NOTHING RETURNING id"
+_LOOK_AND_NOTIFY = f"""
+SELECT name, is_full, CASE WHEN is_listened THEN pg_notify('{CHANNEL}', '')::text END
+FROM durable_tasks_queue WHERE name = ANY(%s)
+"""  # noqa: S608
+# As few parameters as the row has values: most are neither delayed nor do they expire.
+_GIVEN = "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, statement_timestamp(), "
+_AT_ONCE = "1, statement_timestamp(), "
+_LATER = "0, statement_timestamp() + make_interval(secs => %s), "
+_AT = "CASE WHEN %s::timestamptz > statement_timestamp() THEN 0 ELSE 1 END, %s::timestamptz, "
+_EXPIRES_IN = "statement_timestamp() + make_interval(secs => %s)"
 
 
-@lru_cache(maxsize=8)
-def _statement(count: int) -> str:
-    return _INSERT.format(
-        values=", ".join([_ONE] * count), columns=", ".join(COLUMNS), channel=CHANNEL
-    )
+def _placeholders(row: NewRow) -> tuple[str, list[Any]]:
+    """Return one row's part of the statement, and its values."""
+    text = _GIVEN
+    values = [
+        *(row.id, row.name, row.queue, row.rank, row.max_crashes, row.retries),
+        *(row.arguments, row.shown, row.options, row.unique_key),
+    ]
+    if row.due_at is not None:
+        text += _AT
+        values += [row.due_at, row.due_at]
+    elif row.delay_seconds is not None and row.delay_seconds > 0:
+        text += _LATER
+        values.append(row.delay_seconds)
+    else:
+        text += _AT_ONCE
+    if row.expires_at is None and row.expires_seconds is None:
+        return text + "NULL", values
+    if row.expires_at is not None:
+        return text + "%s::timestamptz", [*values, row.expires_at]
+    return text + _EXPIRES_IN, [*values, row.expires_seconds]
 
 
 def _existing(cursor: Any, row: NewRow) -> UUID:
@@ -128,10 +143,7 @@ def _existing(cursor: Any, row: NewRow) -> UUID:
         return _same(row, *same)
     cursor.execute("SELECT is_full FROM durable_tasks_queue WHERE name = %s", [row.queue])
     if (full := cursor.fetchone()) and full[0]:
-        raise QueueFull(
-            f"Queue {row.queue!r} has reached its cap, so {row.name} is refused. Look why its"
-            " tasks do not run (a worker?), or raise the cap in DURABLE_TASKS_QUEUES."
-        )
+        raise _queue_full(row)
     # The one with this key was claimed between the two statements: it has started, so this one
     # has its place now.
     return insert(row)
@@ -149,6 +161,13 @@ def _same(row: NewRow, name: str, arguments: str, state: int) -> UUID:
     raise NotKept(
         f"{row.name}: a task with the task_id {row.id} has not ended ({name}). Leave task_id out,"
         " clone() a signature that was frozen, or replay the failed task."
+    )
+
+
+def _queue_full(row: NewRow) -> QueueFull:
+    return QueueFull(
+        f"Queue {row.queue!r} has reached its cap, so {row.name} is refused. Look why its"
+        " tasks do not run (a worker?), or raise the cap in DURABLE_TASKS_QUEUES."
     )
 
 

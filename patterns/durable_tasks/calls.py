@@ -113,7 +113,8 @@ def _all_options(
     refusals.at_call(name, given)
     refusals.time_limits(name, given.get("time_limit"), given.get("soft_time_limit"))
     given["queue"] = _queue(app, name, task, args, kwargs, given)
-    if "priority" not in given and app.conf.task_inherit_parent_priority and current_task:
+    # Looking up a setting of Celery's takes a while: last.
+    if "priority" not in given and current_task and app.conf.task_inherit_parent_priority:
         given["priority"] = (current_task.request.delivery_info or {}).get("priority")
     return given
 
@@ -124,8 +125,8 @@ def _queue(app: Celery, name: str, task: Any, args: Any, kwargs: Any, given: dic
     Raises Celery's QueueNotFound for one that may not be made up.
     """
     router = app.amqp.router
-    if not router.routes and "queue" in given:
-        queue = given["queue"]
+    if not router.routes:
+        queue = given.get("queue") or app.conf.task_default_queue
         if isinstance(queue, str) and (router.create_missing or queue in router.queues):
             return queue
     routed = router.route(dict(given), name, args, kwargs, task)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from billiard.common import terminate_handler_fired
+from billiard.common import terminate_handler_fired  # type: ignore[attr-defined]  # not in stubs
 from celery.exceptions import (
     Ignore,
     MaxRetriesExceededError,
@@ -132,7 +132,8 @@ class Run:
     def _end(self, result: Any, *, is_ignored: bool = False) -> None:
         """Complete in the open transaction; undo it where the body decided to be retried."""
         if self.decision is not None:  # retry(throw=False), or a caught one: the next run does it
-            raise Retry(when=self.decision.due_at or self.decision.delay_seconds)
+            when: Any = self.decision.due_at or self.decision.delay_seconds
+            raise Retry(when=when)
         if not is_ignored:
             next_steps.enqueue(self.task, self.claim, result)
         # Last: the row's lock is held for the length of one statement.

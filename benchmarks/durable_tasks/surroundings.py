@@ -54,7 +54,9 @@ def process(*command: str, ready: str) -> Iterator["subprocess.Popen[str]"]:
     with TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         with log.open("w") as output:
-            running = subprocess.Popen([sys.executable, *command], stdout=output, stderr=output)
+            running = subprocess.Popen(  # noqa: S603  our own program
+                [sys.executable, *command], stdout=output, stderr=output, text=True
+            )
         try:
             wait_until(lambda: ready in log.read_text(errors="replace") or _ended(running, log))
             yield running

@@ -4,12 +4,16 @@ import logging
 from typing import Any
 
 from celery import Celery
-from kombu.exceptions import BatchPublishError
+from kombu import exceptions
 
 logger = logging.getLogger(__name__)
 
 # A frozen broker is given up after this and tried again; a slow one answers within it.
 BROKER_SECONDS = 3
+
+
+# Of kombu 5.7, whose types do not know it.
+BATCH_FAILED: type[Exception] = vars(exceptions)["BatchPublishError"]
 
 
 class Broker:
@@ -66,7 +70,7 @@ class Broker:
         """Return what is raised where the broker is away, frozen or full."""
         if self._errors is None:
             known = self.app.connection_for_write()
-            listed = (*known.connection_errors, *known.channel_errors, OSError, BatchPublishError)
+            listed = (*known.connection_errors, *known.channel_errors, OSError, BATCH_FAILED)
             # kombu lists KeyError among Redis'; ours is a queue that is not declared.
             self._errors = tuple(each for each in listed if each is not KeyError)
         return self._errors

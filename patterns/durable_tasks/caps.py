@@ -62,7 +62,7 @@ def alarms() -> list[str]:
 
 
 def _refuses(queue: str) -> bool:
-    return _limits(queue).get("at_cap", "alarm") == "refuse"
+    return bool(_limits(queue).get("at_cap", "alarm") == "refuse")
 
 
 def _limits(queue: str) -> dict[str, Any]:

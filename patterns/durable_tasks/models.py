@@ -72,6 +72,7 @@ class TaskRow(models.Model):
             ),
             models.Index(
                 fields=("due_at",),
+                include=("queue",),  # counted by queue
                 condition=Q(state=State.SCHEDULED),
                 name="durable_task_scheduled",
             ),

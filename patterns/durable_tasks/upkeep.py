@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connections, transaction
 
 from . import caps, configuration, recovery
+from .publication import BY_INDEX
 
 logger = logging.getLogger(__name__)
 
@@ -86,15 +87,16 @@ def promote() -> bool:
         cursor.execute(_EXPIRE, [AT_ONCE])
         is_full = cursor.rowcount == AT_ONCE
         cursor.execute(_HAS_ENDED_LEASES)
-        has_ended = cursor.fetchone()[0]
+        has_ended = bool(cursor.fetchone()[0])
     if has_ended:
-        with _transaction() as cursor:
+        with _transaction() as cursor:  # committed before, so that no lock of theirs is waited for
             recovery.end_abandoned(cursor)
+        with _transaction() as cursor:
             cursor.execute(recovery.crashed_statement(_ENDED_LEASES), [_LEASE_ERROR, AT_ONCE])
             rows = cursor.fetchall()
         recovery.log(rows)
         count += len(rows)
-    return count > 0 or is_full
+    return bool(count > 0 or is_full)
 
 
 def discover() -> bool:
@@ -109,5 +111,5 @@ def _transaction() -> Iterator[Any]:
     """Give a cursor in a transaction that no fsync is waited for: all of it can be done again."""
     database = configuration.database()
     with transaction.atomic(using=database), connections[database].cursor() as cursor:
-        cursor.execute("SET LOCAL synchronous_commit = off")
+        cursor.execute(BY_INDEX)
         yield cursor

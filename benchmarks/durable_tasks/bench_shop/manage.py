@@ -2,9 +2,8 @@
 
 import sys
 
-from django.core.management import execute_from_command_line
-
 import bench_shop.celery
+from django.core.management import execute_from_command_line
 
 bench_shop.celery.durable.set_default()
 execute_from_command_line(sys.argv)

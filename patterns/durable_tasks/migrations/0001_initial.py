@@ -143,6 +143,7 @@ class Migration(migrations.Migration):
                     models.Index(
                         condition=models.Q(("state", 0)),
                         fields=["due_at"],
+                        include=["queue"],
                         name="durable_task_scheduled",
                     ),
                     models.Index(

@@ -16,6 +16,7 @@ from django.utils import timezone
 from mail_shop.models import Order
 from messages import make, plain
 
+from patterns.queued_mail import tasks
 from patterns.queued_mail.delivery import deliver_once
 from patterns.queued_mail.errors import MailNotDelivered, MailRefused, ReceiverFailed
 from patterns.queued_mail.models import QueuedMail
@@ -380,6 +381,23 @@ def test_other_backends_of_django_deliver_too(
         assert "How are you?" in capsys.readouterr().out
     if kind == "filebased":
         assert b"How are you?" in next(tmp_path.glob("*.log")).read_bytes()
+
+
+def test_the_task_completes_by_what_its_base_task_offers(
+    smtp: SMTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mail = stored()
+    completed = []
+
+    @contextmanager
+    def completing() -> Iterator[None]:
+        with transaction.atomic():
+            yield
+            completed.append(QueuedMail.objects.get().state)
+
+    monkeypatch.setattr(tasks.deliver, "completing", completing, raising=False)
+    tasks.deliver(str(mail.pk), mail.publication)
+    assert completed == ["sent"]
 
 
 def test_a_mail_that_kills_its_workers_is_a_failed_one_after_five_of_them(smtp: SMTPServer) -> None:

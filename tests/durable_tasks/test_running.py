@@ -1,6 +1,5 @@
 """From `delay()` to the deleted row, through a real relay and a real worker."""
 
-
 from durable_shop import tasks
 
 from tests.durable_tasks.conftest import Start, all_done, notes

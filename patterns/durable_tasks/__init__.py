@@ -20,8 +20,8 @@ Needs: django>=5.2 (up to 6.1), celery>=5.7 (with kombu, billiard), PostgreSQL>=
     psycopg>=3.2, a broker, asgiref (comes with django).
 Settings, with defaults:
     DURABLE_TASKS_DATABASE = "default": the one database whose transactions enqueue.
-    DURABLE_TASKS_LISTEN_DATABASE = DURABLE_TASKS_DATABASE: an alias that is a direct connection, where
-        that one goes through a pooler in transaction mode: the relay listens on it.
+    DURABLE_TASKS_LISTEN_DATABASE = DURABLE_TASKS_DATABASE: where the relay listens; a direct
+        connection, where the other goes through a pooler in transaction mode.
     DURABLE_TASKS_MAX_ARGUMENT_BYTES = 65_536: the largest arguments of a task, as JSON.
     DURABLE_TASKS_WINDOW = 250: messages of a queue that wait at the broker; the rest are rows.
     DURABLE_TASKS_LEASE_SECONDS = 60: how soon a dead machine's tasks run elsewhere.

@@ -29,7 +29,9 @@ def cursor(patience_seconds: float = PATIENCE_SECONDS) -> Iterator[Any]:
             # For this transaction alone: behind a pooler the session is somebody else's next.
             opened.execute(
                 "SELECT set_config('lock_timeout', %s, true),"
-                " set_config('statement_timeout', %s, true)",
+                " set_config('statement_timeout', %s, true),"
+                # A machine that vanishes between two statements must not hold their locks.
+                " set_config('idle_in_transaction_session_timeout', '10s', true)",
                 [str(milliseconds), str(milliseconds)],
             )
             yield opened

@@ -42,13 +42,16 @@ def test_whatever_a_body_raises_is_a_failed_row_and_the_process_lives_on(
 def test_an_error_in_commit_is_read_back_never_lost_and_never_doubled(
     start_relay: Start, start_worker: Start, outside: Path
 ) -> None:
-    start_worker()
+    worker = start_worker()
     start_relay()
     ends.at_commit.delay("soft limit")
     ends.at_commit.delay("killed after")
     ends.at_commit.delay("hook")
     eventually(all_done)
     assert sorted(notes()) == ["hook 0", "killed after 0", "soft limit 0"]
+    # Celery's signals and events tell of successes, for that is what they are.
+    eventually(lambda: worker.words.count("succeeded in") == 3)
+    assert worker.words.count("had committed") == 3
 
 
 def test_a_commit_that_did_not_happen_is_retried_by_the_tasks_own_rules(
@@ -72,6 +75,7 @@ def test_completing_caught_in_doubt_has_completed(
     expected = ["soft limit", "killed after", "hook"]
     assert sorted(notes()) == sorted([*expected, *(f"after {each}" for each in expected)])
     assert len(outside.read_text().splitlines()) == 3, worker.words
+    assert worker.words.count("had committed") == 3
 
 
 def test_completing_misused_says_what_to_do(start_relay: Start, start_worker: Start) -> None:

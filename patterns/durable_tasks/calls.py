@@ -78,7 +78,7 @@ def rank(app: Celery, priority: Any) -> int:
     if not (is_number and 0 <= priority <= HIGHEST_PRIORITY):
         raise ValueError(f"priority={priority!r} is no number from 0 to {HIGHEST_PRIORITY}.")
     scheme = str(app.conf.broker_write_url or "").partition(":")[0].partition("+")[0]
-    return -priority if scheme in LARGEST_FIRST else priority
+    return -int(priority) if scheme in LARGEST_FIRST else int(priority)
 
 
 def read_options(text: str) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def _queue(app: Celery, name: str, task: Any, args: Any, kwargs: Any, given: dic
 
     Raises Celery's QueueNotFound for one that may not be made up.
     """
-    router = app.amqp.router
+    router: Any = app.amqp.router
     if not router.routes:
         queue = given.get("queue") or app.conf.task_default_queue
         if isinstance(queue, str) and (router.create_missing or queue in router.queues):

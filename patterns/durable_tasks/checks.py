@@ -83,12 +83,14 @@ def wrong_words() -> Iterator[CheckMessage]:
 def wrong_database() -> Iterator[CheckMessage]:
     """A database that is not there, not PostgreSQL, or not the one that the models go to."""
     alias = configuration.database()
+    for name in ("DURABLE_TASKS_DATABASE", "DURABLE_TASKS_LISTEN_DATABASE"):
+        if (named := getattr(settings, name, alias)) not in connections.settings:
+            yield Error(
+                f"{name} is {named!r}, which DATABASES does not have.",
+                hint=f"DATABASES has {', '.join(connections.settings)}.",
+                id="durable_tasks.E004",
+            )
     if alias not in connections.settings:
-        yield Error(
-            f"DURABLE_TASKS_DATABASE is {alias!r}, which DATABASES does not have.",
-            hint=f"DATABASES has {', '.join(connections.settings)}.",
-            id="durable_tasks.E004",
-        )
         return
     if connections[alias].vendor != "postgresql":
         yield Error(

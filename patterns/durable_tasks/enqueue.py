@@ -113,7 +113,7 @@ _EXPIRES_IN = "statement_timestamp() + make_interval(secs => %s)"
 def _placeholders(row: NewRow) -> tuple[str, list[Any]]:
     """Return one row's part of the statement, and its values."""
     text = _GIVEN
-    values = [
+    values: list[Any] = [
         *(row.id, row.name, row.queue, row.rank, row.max_crashes, row.retries),
         *(row.arguments, row.shown, row.options, row.unique_key),
     ]

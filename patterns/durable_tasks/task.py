@@ -58,7 +58,8 @@ class DurableTask(Task):  # type: ignore[type-arg]  # generic in the stubs alone
             return
         refusals.at_definition(cls)
         # The row brings a task back; a message that came back as well would start nothing.
-        cls.acks_late = cls.reject_on_worker_lost = cls.retry_on_worker_lost = False
+        cls.acks_late = cls.reject_on_worker_lost = False
+        cls.retry_on_worker_lost = False  # type: ignore[attr-defined]  # not in the stubs
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Claim, run and settle what a message names; call the body where there is no message."""
@@ -77,7 +78,9 @@ class DurableTask(Task):  # type: ignore[type-arg]  # generic in the stubs alone
     def run_claimed(self, run: Run) -> Any:
         """Run the body of a claimed row in this request, and end the row."""
         following = super().__call__
-        if following.__func__ is Task.__call__:  # it would push an empty request over ours
+        if (
+            getattr(following, "__func__", None) is Task.__call__
+        ):  # it would push an empty request over ours
             following = self.run
 
         def body() -> Any:
@@ -114,9 +117,9 @@ class DurableTask(Task):  # type: ignore[type-arg]  # generic in the stubs alone
         if run is not None and decisions.is_own_retry(run, options):
             run.decision = decisions.decide(self, run, args, kwargs, options)
             return self.AsyncResult(str(run.claim.id))
-        if not self.durable or self._get_app().conf.task_always_eager:
+        if not self.durable or self.app.conf.task_always_eager:
             return self._apply_plain(args, kwargs, options)
-        row = calls.new_row(self._get_app(), str(self.name), self, args, kwargs, options)
+        row = calls.new_row(self.app, str(self.name), self, args, kwargs, options)
         with _said_to_async_callers(self.name):
             return self.AsyncResult(str(enqueue.insert(row)))
 
@@ -129,7 +132,7 @@ class DurableTask(Task):  # type: ignore[type-arg]  # generic in the stubs alone
         """
         if not self.durable:
             return [str(self.apply_async(args, kwargs, **options)) for args, kwargs in each]
-        rows = calls.many(self._get_app(), self, each, options)
+        rows = calls.many(self.app, self, each, options)
         with _said_to_async_callers(self.name):
             return [str(id) for id in enqueue.insert_many(rows)]
 
@@ -177,9 +180,9 @@ class DurableTask(Task):  # type: ignore[type-arg]  # generic in the stubs alone
                 raise
             shown = arguments.redacted(self, error.task_args or (), error.task_kwargs or {})
         except Reject as refused:  # Celery's answer to what apply_async() raised
-            if self.request.get(RUN) is None or not isinstance(refused.reason, Exception):
+            if self.request.get(RUN) is None or not isinstance(refused.args[0], Exception):
                 raise
-            raise refused.reason from None
+            raise refused.args[0] from None
         raise self.MaxRetriesExceededError(
             f"Can't retry {self.name}[{self.request.id}] args:{shown[0]} kwargs:{shown[1]}"
         )
@@ -209,7 +212,7 @@ class DurableTask(Task):  # type: ignore[type-arg]  # generic in the stubs alone
         """Raise `NotKept` in a durable run."""
         if self.request.get(RUN) is not None:
             raise NotKept(f"{self.name}: chords are not kept; enqueue the other task instead.")
-        return super().add_to_chord(sig, lazy)
+        return super().add_to_chord(sig, lazy)  # type: ignore[call-overload]  # of literals
 
     def _refuse_loop(self, name: str) -> None:
         if self.durable:
@@ -223,7 +226,7 @@ class DurableTask(Task):  # type: ignore[type-arg]  # generic in the stubs alone
         unique_key = options.pop("unique_key", None)
         if unique_key is not None and not self.durable:
             raise NotKept(f"{self.name} is not durable: nothing holds its unique_key.")
-        refusals.loops(self._get_app(), str(self.name), kwargs or {})
+        refusals.loops(self.app, str(self.name), kwargs or {})
         if (options.get("serializer") or self.serializer) == "json":
             limit = self.max_argument_bytes or configuration.max_argument_bytes()
             arguments.encode(str(self.name), args or (), kwargs or {}, limit)

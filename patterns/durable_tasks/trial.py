@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from celery import Celery
-from celery._state import _task_stack
+from celery._state import _task_stack  # type: ignore[attr-defined]  # not in the stubs
 from celery.exceptions import Ignore, Retry
 from django.db import connections, transaction
 from psycopg.pq import TransactionStatus

@@ -1,0 +1,198 @@
+"""One test for each check id: what is said, and that it is not said of a project that is well."""
+
+from typing import Any
+
+import pytest
+from celery import Celery, Task
+from celery.worker.consumer import Consumer
+from django.core.checks import CheckMessage
+from django.db import connections
+from durable_shop.celery import app as shop
+
+from patterns.durable_tasks import checks
+from patterns.durable_tasks.app import DurableCelery
+from patterns.durable_tasks.consumer import DurableConsumer
+
+BASE = "patterns.durable_tasks.task:DurableTask"
+# Celery's own, of a class attribute that it takes all the same.
+pytestmark = pytest.mark.filterwarnings("ignore:\\s*The '.*' task attribute")
+
+
+class OtherConsumer(Consumer):  # type: ignore[misc]  # it comes without types
+    pass
+
+
+class OwnConsumer(DurableConsumer):
+    pass
+
+
+class OwnTask(Task):  # type: ignore[type-arg]
+    pass
+
+
+def an_app(**conf: Any) -> DurableCelery:
+    app = DurableCelery("checked", task_cls=BASE, set_as_current=False)
+    app.conf.update({"CELERY_DB_REUSE_MAX": 10, "task_time_limit": 60, **conf})
+    return app
+
+
+def only(found: Any, id: str) -> CheckMessage:
+    (message,) = found
+    assert message.id == f"durable_tasks.{id}"
+    assert message.hint
+    return message
+
+
+def everything(app: Celery) -> list[CheckMessage]:
+    return [
+        *checks.wrong_settings(),
+        *checks.wrong_database(),
+        *checks.wrong_queues(),
+        *checks.wrong_app(app),
+        *checks.wrong_tasks(app),
+    ]
+
+
+def test_a_project_that_is_well_has_no_message() -> None:
+    assert everything(an_app()) == []
+
+
+def test_the_tests_own_project_has_no_error() -> None:
+    assert [each for each in everything(shop) if each.is_serious()] == []
+
+
+def test_e001_a_misspelt_setting_is_named_with_the_one_that_was_meant(settings: Any) -> None:
+    settings.DURABLE_TASKS_LEASE_SECOND = 90
+    hint = only(checks.wrong_settings(), "E001").hint
+    assert hint is not None
+    assert "Did you mean DURABLE_TASKS_LEASE_SECONDS?" in hint
+
+
+@pytest.mark.parametrize("value", [0, -1, "60", None, True, float("nan"), float("inf")])
+def test_e002_no_positive_number(settings: Any, value: Any) -> None:
+    settings.DURABLE_TASKS_POLL_SECONDS = value
+    only(checks.wrong_settings(), "E002")
+
+
+def test_e002_a_window_is_a_whole_number(settings: Any) -> None:
+    settings.DURABLE_TASKS_WINDOW = 2.5
+    only(checks.wrong_settings(), "E002")
+
+
+@pytest.mark.parametrize("value", ["password", ("password", ""), (1,)])
+def test_e003_words_that_hide_everything_or_nothing(settings: Any, value: Any) -> None:
+    settings.DURABLE_TASKS_REDACT = value
+    only(checks.wrong_settings(), "E003")
+
+
+def test_e004_an_alias_that_is_not_there(settings: Any) -> None:
+    settings.DURABLE_TASKS_DATABASE = "nowhere"
+    assert "'nowhere'" in only(checks.wrong_database(), "E004").msg
+
+
+def test_e004_an_alias_to_listen_on_that_is_not_there(settings: Any) -> None:
+    settings.DURABLE_TASKS_LISTEN_DATABASE = "nowhere"
+    assert "LISTEN_DATABASE is 'nowhere'" in only(checks.wrong_database(), "E004").msg
+
+
+def test_e005_a_database_that_is_not_postgresql(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(connections["default"]), "vendor", "sqlite")
+    only(checks.wrong_database(), "E005")
+
+
+class Elsewhere:
+    """A router that sends the rows to another database."""
+
+    def db_for_write(self, model: Any, **hints: Any) -> str | None:
+        return "second" if model._meta.app_label == "durable_tasks" else None
+
+
+class NoTables:
+    """A router that has no tables made."""
+
+    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("router", [Elsewhere(), NoTables()])
+def test_e006_a_router_that_sends_the_rows_elsewhere(settings: Any, router: Any) -> None:
+    settings.DATABASE_ROUTERS = [router]
+    only(checks.wrong_database(), "E006")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *({"mail": 5}, {"mail": {"cap": 0}}, {"mail": {"cap": "5"}}, {"mail": {"cap": True}}),
+        *({"mail": {"at_cap": "drop"}}, {"mail": {"caps": 5}}, ["mail"]),
+    ],
+)
+def test_e007_a_cap_that_says_nothing(settings: Any, value: Any) -> None:
+    settings.DURABLE_TASKS_QUEUES = value
+    only(checks.wrong_queues(), "E007")
+
+
+def test_e008_an_app_whose_tasks_are_not_durable() -> None:
+    for app in (
+        Celery("plain", set_as_current=False),
+        DurableCelery("half", set_as_current=False),
+        Celery("other half", task_cls=BASE, set_as_current=False),
+    ):
+        app.conf.update(CELERY_DB_REUSE_MAX=10)
+        assert "durable_tasks.E008" in {each.id for each in checks.wrong_app(app)}
+
+
+def test_e009_a_consumer_that_loses_what_it_cannot_read() -> None:
+    only(checks.wrong_app(an_app(worker_consumer=OtherConsumer)), "E009")
+    assert not list(checks.wrong_app(an_app(worker_consumer=OwnConsumer)))
+
+
+@pytest.mark.parametrize("pool", ["gevent", "eventlet", "threads"])
+def test_e010_a_pool_without_processes(pool: str) -> None:
+    only(checks.wrong_app(an_app(worker_pool=pool)), "E010")
+
+
+def test_e011_workers_that_refuse_json() -> None:
+    only(checks.wrong_app(an_app(accept_content=["pickle"])), "E011")
+
+
+def test_e012_a_task_that_is_refused_at_its_definition() -> None:
+    app = an_app()
+    app.task(name="checked.limited", shared=False, rate_limit="1/s")(nothing)
+    assert "checked.limited" in only(checks.wrong_tasks(app), "E012").msg
+
+
+@pytest.mark.parametrize("name", ["LEASE_SECONDS", "PUBLICATION_LEASE_SECONDS"])
+def test_w001_a_lease_that_ends_under_a_process_that_is_well(settings: Any, name: str) -> None:
+    setattr(settings, f"DURABLE_TASKS_{name}", 3)
+    only(checks.wrong_settings(), "W001")
+
+
+def test_w002_eager_tasks() -> None:
+    only(checks.weak_app(an_app(task_always_eager=True)), "W002")
+
+
+def test_w003_results_that_go_to_the_relay() -> None:
+    only(checks.weak_app(an_app(result_backend="rpc://")), "W003")
+
+
+def test_w004_a_connection_for_each_task() -> None:
+    only(checks.weak_app(an_app(CELERY_DB_REUSE_MAX=None)), "W004")
+
+
+def test_w005_a_task_whose_base_is_not_durable() -> None:
+    app = an_app()
+    app.task(name="checked.own", base=OwnTask, shared=False)(nothing)
+    assert "OwnTask" in only(checks.wrong_tasks(app), "W005").msg
+
+
+def test_w006_a_task_that_may_hang_for_ever() -> None:
+    app = an_app()
+    app.task(name="checked.endless", shared=False, time_limit=0)(nothing)
+    assert "checked.endless" in only(checks.wrong_tasks(app), "W006").msg
+
+
+def nothing() -> None:
+    """Celery takes no lambda."""

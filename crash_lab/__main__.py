@@ -22,6 +22,7 @@ import redis
 
 from crash_lab.account import Account, table
 from crash_lab.development_code import REPOSITORY, ServerFailed
+from crash_lab.evidence import keep_evidence
 from crash_lab.lab import Lab
 from crash_lab.scenarios import SCENARIOS
 from demo.client import ClaimFailed
@@ -62,7 +63,7 @@ def arguments() -> argparse.Namespace:
         prog="nox -s crash --",
         description=__doc__,
         epilog="scenarios: "
-        + "; ".join(f"{number} {scenario.__doc__}" for number, scenario in SCENARIOS.items()),
+        + " ".join(f"{number} {scenario.__doc__}" for number, scenario in SCENARIOS.items()),
     )
     parser.add_argument("--seed", type=int, help="what is killed when (default: a new one)")
     parser.add_argument("--short", action="store_true", help="smaller numbers, as in CI")
@@ -105,7 +106,7 @@ def run(number: int, lab: Lab, seed: int) -> Account:
         account.note(traceback.format_exc(limit=-3).strip())
     account.close()
     if not account.holds:
-        lab.keep_evidence(number)
+        keep_evidence(lab, number)
     for line in account.notes:
         say(f"     {line}")
     for breach in account.breaches:

@@ -14,6 +14,7 @@ from crash_lab.development_code import Server, ports, reaper, valkey
 JUNK = "crash_lab:junk"
 ENTRY = b"x" * 10_000
 LIMIT = "maxmemory"
+STOP_SECONDS = 10.0
 
 
 class Broker:
@@ -59,7 +60,11 @@ class Broker:
         if self.process is not None:
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
-            self.process.wait()
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
 
     def freeze(self) -> None:
         """SIGSTOP: connections stay open and nobody answers."""

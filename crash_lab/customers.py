@@ -58,10 +58,14 @@ class Load:
 
     def buy(self, count: int, customers: int, seconds: float) -> None:
         """Buy until there were `count` purchases or a few more, or the time is over."""
-        deadline = time.monotonic() + seconds
         with self.buying(customers):
-            while len(self.bought) < count and time.monotonic() < deadline:
-                time.sleep(0.02)
+            self.wait_until_bought(count, seconds)
+
+    def wait_until_bought(self, count: int, seconds: float) -> None:
+        """Wait until there were `count` purchases, or the time is over."""
+        deadline = time.monotonic() + seconds
+        while len(self.bought) < count and time.monotonic() < deadline:
+            time.sleep(0.02)
 
     @contextmanager
     def _busy(self, customers: int, act: Callable[[], None]) -> Iterator[None]:

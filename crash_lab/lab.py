@@ -6,23 +6,19 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
-import redis
-from celery import Celery
-from kombu.exceptions import OperationalError
 
+from crash_lab import waiting
 from crash_lab.broker import Broker
 from crash_lab.database import Database
 from crash_lab.development_code import REPOSITORY, ports, reaper, unprivileged
 from crash_lab.mails import MailBooks
 from crash_lab.shop_environment import cap, flood, migrate, process_environment
 from crash_lab.supervisor import Supervisor
-from demo.client import wait_for
 from demo.shop import Addresses, make_shop
 
 SHOP_FILES = Path(__file__).parent / "shop_files"
 # What no promise of the lab is about would only take memory and time; Flower watches, nothing more.
 LEFT_OUT = ("flower", "worker_analytics", "worker_admin")
-START_SECONDS = 120.0
 
 
 class Lab:
@@ -119,10 +115,8 @@ class Lab:
 
     def wait_until_up(self) -> None:
         """Wait until the shop and its workers answer."""
-        wait_for("the shop", self._web_answers, START_SECONDS)
-        expected = len(self.supervisor.names(beginning=["worker_"]))
-        with Celery(broker=self.broker.url) as app:
-            wait_for(f"{expected} workers", lambda: answering(app, expected), START_SECONDS)
+        workers = len(self.supervisor.names(beginning=["worker_"]))
+        waiting.wait_until_up(self.addresses.shop, self.broker.url, workers)
 
     def begin(self) -> None:
         """Give a scenario a shop in order: all of it running, nothing left over, nobody told."""
@@ -132,12 +126,6 @@ class Lab:
         self.tell_provider(slow_seconds=0, fail_next=0, fail_after_charge_next=0)
         self.start_all()
         self.wait_until_up()
-
-    def _web_answers(self) -> bool:
-        try:
-            return httpx.get(f"{self.addresses.shop}/", timeout=5).is_success
-        except httpx.TransportError:
-            return False
 
     def sql(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Run a statement on the shop's database; wait for one that is being restarted."""
@@ -154,18 +142,3 @@ class Lab:
     def tell_provider(self, **settings: float) -> None:
         """Make the payment provider slow, or fail."""
         httpx.post(f"{self.addresses.payments}/control", json=settings, timeout=10)
-
-    def keep_evidence(self, number: int) -> None:
-        """Write down the tables that tell what happened, beside the logs."""
-        for table in ("durable_tasks_task", "durable_tasks_queue", "lab_history", "lab_event"):
-            rows = self.sql(f"SELECT row_to_json(t)::text FROM {table} t LIMIT 100000")  # noqa: S608
-            text = "".join(f"{row}\n" for (row,) in rows)
-            (self.logs / f"{number}-{table}.jsonl").write_text(text, encoding="utf-8")
-
-
-def answering(app: Celery, expected: int) -> bool:
-    """Tell whether that many workers answer, on a broker that may be back since a moment."""
-    try:
-        return len(app.control.ping(timeout=1, limit=expected) or ()) >= expected
-    except (OperationalError, redis.RedisError, OSError):
-        return False

@@ -41,10 +41,10 @@ def check_either(lab: Lab, account: Account, tokens: list[str]) -> None:
         rows = sum(f'"{token}"' in arguments for (arguments,) in failed)
         ends = effects.get(token, 0) + rows
         account.expect(ends == 1, f"{token}: {effects.get(token, 0)} effects, {rows} failed tasks")
+        account.add_done(run=effects.get(token, 0), failed=rows)
         account.lost += ends == 0
         account.doubled += ends > 1
     account.committed += len(tokens)
-    account.done["failed"] = len(failed)
     others = [name for name, _, _ in lab.sql(FAILED) if name != f"lab.{EITHER}"]
     account.expect(not others, f"failed: {others}")
 

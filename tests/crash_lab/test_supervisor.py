@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from crash_lab.supervisor import Supervisor
+from crash_lab.supervisor import AGAIN_SECONDS, Supervisor
 from demo.client import wait_for
 
 FOREVER = f"{sys.executable} -c 'import time; time.sleep(300)'"
@@ -30,7 +30,6 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
 def test_a_killed_process_is_started_again(supervisor: Supervisor) -> None:
     process = supervisor.start("one", FOREVER)
     before = process.pid
-    time.sleep(0.6)  # longer than what counts as a failed start
     os.kill(before, signal.SIGKILL)
     wait_for("another process", lambda: process.pid not in (0, before), seconds=20)
     assert process.starts == 2
@@ -39,7 +38,7 @@ def test_a_killed_process_is_started_again(supervisor: Supervisor) -> None:
 def test_a_stopped_process_stays_stopped(supervisor: Supervisor) -> None:
     process = supervisor.start("one", FOREVER)
     supervisor.stop("one")
-    time.sleep(1)
+    time.sleep(2 * AGAIN_SECONDS)  # more than the supervisor takes for another start
     assert process.pid == 0
     assert process.starts == 1
     assert supervisor.names() == []
@@ -48,9 +47,10 @@ def test_a_stopped_process_stays_stopped(supervisor: Supervisor) -> None:
 def test_what_fails_at_its_start_is_not_started_many_times_a_second(
     supervisor: Supervisor,
 ) -> None:
+    began = time.monotonic()
     process = supervisor.start("one", f"{sys.executable} -c 'raise SystemExit(1)'")
-    time.sleep(2)
-    assert 2 <= process.starts <= 4
+    wait_for("four starts", lambda: process.starts >= 4, seconds=60)
+    assert time.monotonic() - began > 3 * AGAIN_SECONDS
 
 
 @pytest.mark.parametrize("ends_children", [True, False])

@@ -40,10 +40,10 @@ SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan'
     set_config('enable_sort', 'off', true), set_config('synchronous_commit', 'off', true)
 """
 # One round trip and, sent in autocommit, one transaction of three statements. The queue's row is
-# locked until it commits: one relay marks a queue at a time, and a pause waits for it. The count has
-# to be in a statement after the lock: in the one that takes the lock it is of the time before, and two
-# relays would each fill the window. A setting tells whether this transaction has the lock;
-# in the query itself, it would be set before the row is locked.
+# locked until it commits: one relay marks a queue at a time, and a pause waits for it. The count is
+# in a statement after the lock: in the one that takes the lock it is of the time before, and two
+# relays would each fill the window. A setting tells whether this transaction has the lock; without
+# the inner query it would be set before the row is locked.
 # The token's first half is the time of the mark: it tells what was published later (see lost.py).
 _MARK = f"""
 {BY_INDEX}, set_config('durable_tasks.marks', '', true);

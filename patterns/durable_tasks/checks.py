@@ -84,7 +84,8 @@ def wrong_database() -> Iterator[CheckMessage]:
     """A database that is not there, not PostgreSQL, or not the one that the models go to."""
     alias = configuration.database()
     for name in ("DURABLE_TASKS_DATABASE", "DURABLE_TASKS_LISTEN_DATABASE"):
-        if (named := getattr(settings, name, alias)) not in connections.settings:
+        named = getattr(settings, name, None) or "default"
+        if named not in connections.settings:
             yield Error(
                 f"{name} is {named!r}, which DATABASES does not have.",
                 hint=f"DATABASES has {', '.join(connections.settings)}.",

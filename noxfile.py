@@ -84,6 +84,7 @@ def typing(session: nox.Session) -> None:
         "all_clear_template.py",
         "all_clear_answers.py",
         "demo",
+        "benchmarks",
         "crash_lab",
         "release",
     )

@@ -75,6 +75,12 @@ class Broker:
             self._errors = tuple(each for each in listed if each is not KeyError)
         return self._errors
 
+    def is_away(self, error: BaseException) -> bool:
+        """Tell whether an error is about the connection, not about one queue."""
+        known = self.app.connection_for_write()
+        cause = (isinstance(error, BATCH_FAILED) and error.__cause__) or error
+        return not isinstance(cause, known.channel_errors)
+
     def close(self) -> None:
         """Give the connection up."""
         connection, self._connection, self._producer = self._connection, None, None

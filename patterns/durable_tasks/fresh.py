@@ -45,3 +45,24 @@ def execute(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> li
     with cursor() as opened:
         opened.execute(statement, parameters)
         return list(opened.fetchall()) if opened.description else []
+
+
+def drop_own() -> None:
+    """Close this thread's own connection, whatever state an interrupted block has left it in.
+
+    A time limit may strike inside Django's `atomic()` itself: the connection then counts as in a
+    transaction for ever, `close()` does not close it, and every later task of the process would
+    fail. For the worker alone, where no block can be open when this is called.
+    """
+    connection = connections[configuration.database()]
+    connection.in_atomic_block = connection.closed_in_transaction = False
+    connection.close()
+    connection.connection, connection.atomic_blocks, connection.savepoint_ids = None, [], []
+
+
+def is_stuck() -> bool:
+    """Tell whether a block that nobody is in any more is still open."""
+    connection = connections[configuration.database()]
+    return bool(
+        connection.in_atomic_block or connection.atomic_blocks or connection.closed_in_transaction
+    )

@@ -26,6 +26,14 @@ ON CONFLICT (id) DO NOTHING
 """
 
 
+_FAIL_OWN = """
+UPDATE durable_tasks_task SET state = 4, reason = %s, error = %s, message = %s, publication = NULL,
+    leased_until = NULL, unique_key = NULL, failed_at = now(),
+    first_failed_at = coalesce(first_failed_at, now())
+WHERE id = %s AND publication = %s AND state = 2 RETURNING id
+"""
+
+
 def fault_of(message: Any) -> str:
     """Return what is wrong with a message; "" where nothing is, or where Celery finds it itself.
 
@@ -69,8 +77,10 @@ def keep(
     Raises what the database raises. Crash before the message is acknowledged: it comes again, and
     is kept again.
     """
-    row_id = new_id() if task_id is None else task_id
     headers = message.headers if isinstance(message.headers, dict) else {}
+    if (own := _fail_own_row(message, headers, error, reason)) is not None:
+        return own
+    row_id = new_id() if task_id is None else task_id
     stack = "" if isinstance(error, str) else "".join(traceback.format_exception(error))
     parameters = [
         row_id,
@@ -86,6 +96,23 @@ def keep(
     ]
     fresh.execute(_KEEP, parameters)
     return row_id
+
+
+def _fail_own_row(
+    message: Any, headers: dict[str, Any], error: BaseException | str, reason: str
+) -> UUID | None:
+    """Fail the row that a durable message belongs to; None where it has none of that token.
+
+    Left alone, the row would be published again when its lease ends, and refused again, for ever.
+    """
+    try:
+        row_id = UUID(str(headers["id"]))
+        publication = UUID(str(headers["durable_publication"]))
+    except (KeyError, ValueError):
+        return None
+    text = clean(error if isinstance(error, str) else f"{type(error).__name__}: {error}")
+    values = [reason, text, body_of(message), row_id, publication]
+    return row_id if fresh.execute(_FAIL_OWN, values) else None
 
 
 def queue_of(message: Any) -> str:

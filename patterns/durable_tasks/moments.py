@@ -10,6 +10,7 @@ from celery.utils.time import make_aware, maybe_iso8601, timezone
 
 # A delay is added to the database's clock, whose dates end; nobody means one of a century.
 LONGEST_SECONDS = 100 * 366 * 86_400
+FIRST_YEAR, LAST_YEAR = 1970, 9000
 Moment = tuple[float | None, datetime | None]
 
 
@@ -48,6 +49,9 @@ def _point(app: Celery, name: str, option: str, value: Any) -> datetime:
         point = None
     if not isinstance(point, datetime):
         raise TypeError(f"{name}: {option}={value!r} is no datetime.")
+    # PostgreSQL knows years that Python cannot read back, and a zone may shift one there.
+    if not FIRST_YEAR <= point.year <= LAST_YEAR:
+        raise ValueError(f"{name}: {option}={value!r} is not between {FIRST_YEAR} and {LAST_YEAR}.")
     if point.tzinfo is not None:
         return point
     # As Celery's worker reads a naive one.

@@ -64,7 +64,8 @@ UPDATE durable_tasks_task t SET state = 2,
         || right(replace(gen_random_uuid()::text, '-', ''), 16))::uuid,
     leased_until = clock_timestamp() + make_interval(secs => %(lease)s)
 FROM chosen WHERE t.id = chosen.id
-RETURNING t.id, t.publication, t.name, t.rank, t.shown, t.options, t.retries, t.due_at
+RETURNING t.id, t.publication, t.name, t.rank, t.shown, t.options, t.retries,
+    extract(epoch FROM t.due_at)
 """  # noqa: S608  constants
 _OURS = """
 FROM unnest(%s::uuid[], %s::uuid[]) AS marked (id, publication)
@@ -119,7 +120,13 @@ def has_room(published: int) -> int:
     return room if room * 2 >= configuration.window() else 0
 
 
-def publish(app: Celery, producer: Any, target: Any, marked: Sequence[Marked]) -> int:
+def publish(
+    app: Celery,
+    producer: Any,
+    target: Any,
+    marked: Sequence[Marked],
+    broker_errors: tuple[type[BaseException], ...] = (),
+) -> int:
     """Publish the messages of marked rows to a declared queue; return how many were.
 
     A row that cannot be a message fails alone. Raises what the broker does: of what was being sent
@@ -133,7 +140,7 @@ def publish(app: Celery, producer: Any, target: Any, marked: Sequence[Marked]) -
     address = _address(target)
     try:
         with producer.batch(max_size=BATCH):
-            sent = [_send(producer, address, row, made) for row, made in messages]
+            sent = [_send(producer, address, row, made, broker_errors) for row, made in messages]
     except BaseException:
         doubt(marked)
         raise
@@ -162,7 +169,13 @@ def _address(target: Any) -> dict[str, Any]:
     return {"exchange": target.exchange.name, "routing_key": target.routing_key}
 
 
-def _send(producer: Any, address: dict[str, Any], row: Marked, made: Any) -> bool:
+def _send(
+    producer: Any,
+    address: dict[str, Any],
+    row: Marked,
+    made: Any,
+    broker_errors: tuple[type[BaseException], ...],
+) -> bool:
     headers, properties, body = made
     priority = abs(row.rank)
     try:
@@ -170,7 +183,9 @@ def _send(producer: Any, address: dict[str, Any], row: Marked, made: Any) -> boo
         producer.publish(
             body, serializer="json", headers=headers, priority=priority, **address, **properties
         )
-    except (TypeError, ValueError) as error:
+    except broker_errors:
+        raise
+    except Exception as error:  # a header too large or too deep for the transport, say
         _fail(row, error)
         return False
     return True

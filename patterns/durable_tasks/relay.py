@@ -127,7 +127,11 @@ class Relay:
             except self.broker.errors() as error:
                 self.broker.close()
                 self.outage = error
-                break
+                if self.broker.is_away(error):
+                    break
+                # About this queue (a key of another type, no right to it), or about all of them
+                # (full): the others show which, each with a connection made anew.
+                self._wrong_until[waiting.queue] = time.monotonic() + LONGEST_PAUSE_SECONDS
             except Exception:
                 self._wrong_until[waiting.queue] = time.monotonic() + WRONG_QUEUE_SECONDS
                 logger.exception("Queue %s cannot be published to.", waiting.queue)
@@ -153,7 +157,9 @@ class Relay:
         # First, and outside of the transaction: an outage marks nothing.
         producer, target = self.broker.producer(), self.broker.target(queue)
         marked = publication.mark(queue)
-        return publication.publish(self.app, producer, target, marked) if marked else 0
+        if not marked:
+            return 0
+        return publication.publish(self.app, producer, target, marked, self.broker.errors())
 
     def _look_for_all(self) -> None:
         now = time.monotonic()

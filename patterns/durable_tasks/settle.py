@@ -97,7 +97,7 @@ def write_fresh(statement: str, values: Sequence[Any]) -> int:
     The run's own connection may hold a broken transaction, or a COMMIT that nobody answered. The
     row's lock lets this wait for one that is still going on. Raises where the database stays away.
     """
-    connections[configuration.database()].close()
+    fresh.drop_own()
     deadline = time.monotonic() + WRITE_FOR_SECONDS
     while True:
         try:

@@ -18,6 +18,7 @@ from . import (
     configuration,
     decisions,
     enqueue,
+    fresh,
     lease,
     refusals,
     settle,
@@ -236,6 +237,8 @@ class DurableTask(Task):  # type: ignore[type-arg]  # generic in the stubs alone
         return super().apply_async(args, kwargs, **options)
 
     def _claim(self, publication: str) -> claim.Claim | None:
+        if fresh.is_stuck():  # a plain task before this one was interrupted
+            fresh.drop_own()
         try:
             return claim.claim(str(self.request.id), publication, str(self.request.hostname))
         except (OperationalError, InterfaceError) as error:

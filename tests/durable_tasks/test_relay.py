@@ -279,3 +279,15 @@ def _backends_of(relay: Process) -> list[int]:
             " AND backend_type = 'client backend'"
         )
         return [row[0] for row in cursor.fetchall()]
+
+
+def test_a_queue_that_the_broker_refuses_stops_no_other(
+    broker: Server, start_relay: Start, start_worker: Start
+) -> None:
+    redis.Redis.from_url(broker.url).set("aaa", "no list")
+    tasks.write_note.apply_async(["stuck"], queue="aaa")
+    tasks.write_note.delay("goes on")
+    start_relay()
+    start_worker()
+    eventually(lambda: notes() == ["goes on"])
+    assert TaskRow.objects.get().queue == "aaa"

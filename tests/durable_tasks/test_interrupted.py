@@ -1,0 +1,72 @@
+"""A time limit that strikes in the worst place, and a durable message that cannot be a task."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from uuid import uuid4
+
+import pytest
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import connection, transaction
+from durable_shop import tasks
+
+from patterns.durable_tasks import fresh, malformed
+from patterns.durable_tasks.models import State, TaskRow
+
+
+def test_a_block_that_was_interrupted_in_its_own_exit_poisons_no_later_task(
+    database: None,
+) -> None:
+    block = transaction.atomic(durable=True)
+    block.__enter__()
+    try:
+        raise SoftTimeLimitExceeded  # instead of the exit
+    except SoftTimeLimitExceeded:
+        connection.close()
+    assert fresh.is_stuck()
+
+    fresh.drop_own()
+
+    assert not fresh.is_stuck()
+    with transaction.atomic(durable=True):
+        assert not TaskRow.objects.exists()
+
+
+def test_a_durable_message_that_cannot_be_a_task_fails_its_own_row(database: None) -> None:
+    task_id, publication = tasks.write_note.delay("never").id, uuid4()
+    TaskRow.objects.update(state=State.PUBLISHED, publication=publication)
+    headers = {"id": task_id, "durable_publication": str(publication), "task": "shop.write_note"}
+    message = message_of(headers)
+
+    malformed.keep(message, "told to")
+
+    row = TaskRow.objects.get()  # its own, and no second one
+    assert (str(row.id), row.state, row.reason) == (task_id, State.FAILED, "malformed")
+    assert (bytes(row.message or b""), row.error, row.publication) == (b"{", "told to", None)
+
+
+def test_a_durable_message_of_an_old_token_does_not_touch_the_row(database: None) -> None:
+    task_id = tasks.write_note.delay("waits").id
+    TaskRow.objects.update(state=State.PUBLISHED, publication=uuid4())
+    headers = {"id": task_id, "durable_publication": str(uuid4()), "task": "shop.write_note"}
+    message = message_of(headers)
+
+    malformed.keep(message, "told to")
+
+    assert TaskRow.objects.get(pk=task_id).state == State.PUBLISHED
+
+
+def message_of(headers: dict[str, str]) -> SimpleNamespace:
+    return SimpleNamespace(
+        headers=headers,
+        body=b"{",
+        delivery_info={},
+        properties={},
+        content_type="application/json",
+        content_encoding="utf-8",
+    )
+
+
+@pytest.mark.parametrize("eta", ["0001-01-01T00:00:00+05:00", datetime.max.replace(tzinfo=UTC)])
+def test_a_year_that_cannot_be_read_back_is_refused_at_the_call(eta: object) -> None:
+    with pytest.raises(ValueError, match="is not between 1970 and 9000"):
+        tasks.write_note.apply_async(["never"], eta=eta)

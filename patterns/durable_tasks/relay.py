@@ -130,8 +130,7 @@ class Relay:
                 if self.broker.is_away(error):
                     break
                 # About this queue (a key of another type, no right to it), or about all of them
-                # (full): the others show which, each with a connection made anew.
-                self._wrong_until[waiting.queue] = time.monotonic() + LONGEST_PAUSE_SECONDS
+                # (full): the others show which, each on a connection made anew.
             except Exception:
                 self._wrong_until[waiting.queue] = time.monotonic() + WRONG_QUEUE_SECONDS
                 logger.exception("Queue %s cannot be published to.", waiting.queue)
@@ -164,7 +163,9 @@ class Relay:
     def _look_for_all(self) -> None:
         now = time.monotonic()
         if self.broker.is_new:
-            self.broker.is_new, self._look_at = False, now + LOOK_AFTER_SECONDS
+            self.broker.is_new = False
+            # Not put off: one queue that is refused makes the connection new each time.
+            self._look_at = self._look_at or now + LOOK_AFTER_SECONDS
         if self._look_at and now >= self._look_at:
             self._look_at = 0.0
             lost.look_for_all()

@@ -84,7 +84,6 @@ def typing(session: nox.Session) -> None:
         "all_clear_template.py",
         "all_clear_answers.py",
         "demo",
-        "benchmarks",
         "crash_lab",
         "release",
     )

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
@@ -104,4 +104,4 @@ def _ended(running: "subprocess.Popen[str]", log: Path) -> bool:
     return False
 
 
-_Process = Iterator["subprocess.Popen[str]"]
+_Process = AbstractContextManager["subprocess.Popen[str]"]

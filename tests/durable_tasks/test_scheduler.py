@@ -134,7 +134,8 @@ def note(seconds: float, **fields: Any) -> dict[str, Any]:
 def test_two_beats_enqueue_once_for_each_due_time_without_a_broker(start_beat: Start) -> None:
     beats = [start_beat({"each second": note(1), "once": note(SECONDS)}, name) for name in "ab"]
     eventually(lambda: Firing.objects.filter(entry="each second").count() >= 6)
-    eventually(lambda: all("was sent by another beat" in beat.words for beat in beats))
+    # Whichever wakes first wins, and may do so each time.
+    eventually(lambda: any("was sent by another beat" in beat.words for beat in beats))
     for beat in beats:
         beat.stop()
     assert TaskRow.objects.count() == Firing.objects.count()

@@ -44,6 +44,7 @@ def test_an_error_is_mailed_once_while_database_and_broker_are_away(
     ask_without_database(smtp_server, ADMINS="ops@example.com,boss@example.com")
 
     [envelope] = smtp_server.messages
+    assert isinstance(envelope.content, bytes)
     mail = message_from_bytes(envelope.content, policy=policy.default)
     body = mail.get_body(("plain",))
     assert envelope.rcpt_tos == ["ops@example.com", "boss@example.com"]

@@ -11,8 +11,6 @@ from config.celery import app
     shared=False,
     # It contacts another app's broker.
     atomic=False,
-    # An event may be lost: it is not worth a second attempt while a customer's tasks wait.
-    max_retries=0,
     # Twice the 2 s that publishing may take at worst.
     soft_time_limit=4,
     time_limit=6,

@@ -9,7 +9,7 @@ from uuid import uuid4
 from celery import Celery
 from celery._state import _task_stack  # type: ignore[attr-defined]  # not in the stubs
 from celery.exceptions import Ignore, Retry
-from django.db import connections, transaction
+from django.db import connections
 from psycopg.pq import TransactionStatus
 
 from . import arguments, claim, configuration, settle
@@ -43,7 +43,7 @@ def run_row(row: TaskRow, app: Celery) -> Ran:
     known: dict[str, Any] = {"id": str(row.pk), "name": row.name, "args": args, "kwargs": kwargs}
     if claimed is None:
         return Ran(**known, outcome="not started")
-    run = Run(task, claimed, _write(transaction.savepoint(using=configuration.database())))
+    run = Run(task, claimed, _write(connections[configuration.database()].savepoint()))
     try:
         with _request(task, claimed, args, kwargs):
             result = task.run_claimed(run)
@@ -90,7 +90,7 @@ def _write(savepoint: Any) -> settle.Write:
     def write(statement: str, values: Sequence[Any]) -> int:
         status = connection.connection.info.transaction_status
         if connection.in_atomic_block and status == TransactionStatus.INERROR:
-            transaction.savepoint_rollback(savepoint, using=connection.alias)
+            connection.savepoint_rollback(savepoint)
             connection.needs_rollback = False
         return settle.write_here(statement, values)
 

@@ -74,21 +74,21 @@ def plans_of(run: Callable[[], object]) -> list[dict[str, Any]]:
             sent.append((sql, params, settings[0]))
         return execute(sql, params, many, context)
 
-    point = transaction.savepoint()
+    point = connection.savepoint()
     with connection.execute_wrapper(note):
         run()
-    transaction.savepoint_rollback(point)
+    connection.savepoint_rollback(point)
     return [explained(*each) for each in sent]
 
 
 def explained(sql: str, params: Any, settings: str) -> dict[str, Any]:
-    point = transaction.savepoint()
+    point = connection.savepoint()
     with connection.cursor() as cursor:
         if settings:  # they ended with the statement's own transaction
             cursor.execute(settings)
         cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", params)
         plan: dict[str, Any] = cursor.fetchone()[0][0]["Plan"]
-    transaction.savepoint_rollback(point)
+    connection.savepoint_rollback(point)
     return plan
 
 

@@ -23,9 +23,9 @@ _HOLD = """
 WITH fast AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
 UPDATE durable_tasks_task SET leased_until = now()
     + make_interval(secs => least(%(held)s, %(lease)s)) FROM fast
-WHERE fast.set_config IS NOT NULL AND id IN (
+WHERE fast.set_config IS NOT NULL AND id = ANY(ARRAY(
     SELECT id FROM durable_tasks_task WHERE queue = %(queue)s AND state = 2
-        AND leased_until <= now() ORDER BY leased_until LIMIT %(window)s FOR UPDATE SKIP LOCKED)
+        AND leased_until <= now() ORDER BY leased_until LIMIT %(window)s FOR UPDATE SKIP LOCKED))
 RETURNING id, publication, now() + make_interval(secs => %(lease)s)
 """
 # How many were taken: those that are published, but for what was marked since, less those that the

@@ -18,25 +18,26 @@ AT_ONCE = 1000  # rows of one statement: a transaction of milliseconds
 TURN_SECONDS = 0.1
 DISCOVER_SECONDS = 0.5
 
+# ARRAY, not IN: a plan may run the inner SELECT of an IN once a row, each time for the next ones.
 _PROMOTE = """
-UPDATE durable_tasks_task SET state = 1 WHERE id IN (
+UPDATE durable_tasks_task SET state = 1 WHERE id = ANY(ARRAY(
     SELECT id FROM durable_tasks_task WHERE state = 0 AND due_at <= now()
-    ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)
+    ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED))
 """
 _EXPIRE = """
 UPDATE durable_tasks_task SET state = 4, reason = 'expired', failed_at = now(), unique_key = NULL,
     first_failed_at = coalesce(first_failed_at, now()),
     error = 'It expired at ' || expires_at || ' before a worker started it.'
-WHERE id IN (
+WHERE id = ANY(ARRAY(
     SELECT id FROM durable_tasks_task WHERE expires_at <= now() AND state < 2
-    ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED)
+    ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED))
 """
 _HAS_ENDED_LEASES = """
 SELECT EXISTS (SELECT FROM durable_tasks_task WHERE state = 3 AND leased_until < now())
 """
-_ENDED_LEASES = """id IN (
+_ENDED_LEASES = """id = ANY(ARRAY(
     SELECT id FROM durable_tasks_task WHERE state = 3 AND leased_until < now()
-    ORDER BY leased_until LIMIT %s FOR UPDATE SKIP LOCKED)"""
+    ORDER BY leased_until LIMIT %s FOR UPDATE SKIP LOCKED))"""
 _LEASE_ERROR = "Its lease ended: the machine, the process or its connection was gone or frozen."
 # One step through an index a name, however many rows there are.
 _DISCOVER = """

@@ -9,11 +9,10 @@ from typing import Any
 
 from . import fresh
 from .claim import is_dead_here, process_name, session_name
-from .settle import ERROR_CHARACTERS, clean
+from .settle import ERROR_CHARACTERS, NOT_RUNNING, PUT_BACK, clean
 
 logger = logging.getLogger(__name__)
 
-_NOT_RUNNING = "publication = NULL, claim = NULL, leased_until = NULL, worker = '', process = ''"
 # Every place that takes a run away counts in the same way; `which` says whose.
 CRASHED = """
 UPDATE durable_tasks_task SET {not_running}, crashes = crashes + 1, error = %s,
@@ -25,7 +24,7 @@ UPDATE durable_tasks_task SET {not_running}, crashes = crashes + 1, error = %s,
 WHERE state = 3 AND {which} RETURNING id, name, crashes, state
 """
 TIMED_OUT = f"""
-UPDATE durable_tasks_task SET {_NOT_RUNNING}, state = 4, reason = 'time_limit', error = %s,
+UPDATE durable_tasks_task SET {NOT_RUNNING}, state = 4, reason = 'time_limit', error = %s,
     failed_at = now(), first_failed_at = coalesce(first_failed_at, now())
 WHERE state = 3 AND id = %s AND publication = %s AND process = %s RETURNING id
 """  # noqa: S608  constants
@@ -36,10 +35,6 @@ _OF_PROCESS = """
 SELECT id, claim, process FROM durable_tasks_task
 WHERE state = 3 AND id = %s AND publication = %s AND process = %s
 """
-_PUT_BACK = f"""
-UPDATE durable_tasks_task SET {_NOT_RUNNING}, state = 1
-WHERE state = 3 AND id = %s AND claim = %s RETURNING id
-"""  # noqa: S608
 _ENDED_LEASES = """
 SELECT claim FROM durable_tasks_task WHERE state = 3 AND leased_until < now()
 ORDER BY leased_until LIMIT 1000
@@ -52,7 +47,7 @@ WHERE application_name = ANY(%s) AND usename = current_user AND pid <> pg_backen
 
 def crashed_statement(which: str) -> str:
     """Return the statement that counts a crash of the running rows that `which` names."""
-    return CRASHED.format(not_running=_NOT_RUNNING, which=which)
+    return CRASHED.format(not_running=NOT_RUNNING, which=which)
 
 
 def end_abandoned(cursor: Any) -> int:
@@ -95,7 +90,7 @@ def put_back_of(worker: str) -> int:
         if is_dead_here(process):
             with fresh.cursor() as cursor:
                 _end_sessions(cursor, [claim])
-            put_back += len(fresh.execute(_PUT_BACK, [task_id, claim]))
+            put_back += len(fresh.execute(PUT_BACK, [task_id, claim]))
     return put_back
 
 

@@ -40,11 +40,11 @@ class Retry:
     options: str | None
 
 
-_NOT_RUNNING = "publication = NULL, claim = NULL, leased_until = NULL, worker = '', process = ''"
+NOT_RUNNING = "publication = NULL, claim = NULL, leased_until = NULL, worker = '', process = ''"
 _OURS = "WHERE id = %s AND claim = %s AND state = 3 RETURNING 1"
 DELETE = f"DELETE FROM durable_tasks_task {_OURS}"  # noqa: S608  constants
 RETRY = f"""
-UPDATE durable_tasks_task SET {_NOT_RUNNING}, retries = %s,
+UPDATE durable_tasks_task SET {NOT_RUNNING}, retries = %s,
     due_at = coalesce(%s::timestamptz, clock_timestamp() + make_interval(secs => %s)),
     state = CASE WHEN coalesce(%s::timestamptz > clock_timestamp(), %s::float8 > 0)
         THEN 0 ELSE 1 END,
@@ -53,11 +53,11 @@ UPDATE durable_tasks_task SET {_NOT_RUNNING}, retries = %s,
 {_OURS}
 """  # noqa: S608
 FAIL = f"""
-UPDATE durable_tasks_task SET {_NOT_RUNNING}, state = 4, reason = %s, error = %s, traceback = %s,
+UPDATE durable_tasks_task SET {NOT_RUNNING}, state = 4, reason = %s, error = %s, traceback = %s,
     failed_at = clock_timestamp(), first_failed_at = coalesce(first_failed_at, clock_timestamp())
 {_OURS}
 """  # noqa: S608
-PUT_BACK = f"UPDATE durable_tasks_task SET {_NOT_RUNNING}, state = 1 {_OURS}"  # noqa: S608
+PUT_BACK = f"UPDATE durable_tasks_task SET {NOT_RUNNING}, state = 1 {_OURS}"  # noqa: S608
 EXISTS = "SELECT 1 FROM durable_tasks_task WHERE id = %s"
 
 

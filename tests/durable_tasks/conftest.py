@@ -15,10 +15,9 @@ from typing import Any
 
 import kombu.pools
 import pytest
-from django.core.management import call_command
 from django.db import connection
 
-from tests.queued_mail.conftest import SOURCES, eventually, socket_folder, start_postgres
+from tests.queued_mail.conftest import SOURCES, eventually, shared_database
 
 HERE = Path(__file__).parent
 # Models can be imported once Django is configured.
@@ -29,7 +28,6 @@ from durable_shop.models import Note  # noqa: E402
 
 from patterns.durable_tasks.models import Firing, QueueRow, TaskRow  # noqa: E402
 
-NOT_STARTED = "none.invalid"
 PATHS = [*SOURCES, str(HERE)]
 
 app.loader.import_default_modules()
@@ -38,17 +36,7 @@ app.finalize()
 
 @pytest.fixture(scope="session")
 def database(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> Iterator[None]:
-    """Start a PostgreSQL, unless other tests of this process have one."""
-    with django_db_blocker.unblock():
-        if connection.settings_dict["HOST"] != NOT_STARTED:
-            yield
-            return
-        server = start_postgres(tmp_path_factory.mktemp("postgres"), database="shop", durable=False)
-        connection.settings_dict["HOST"] = socket_folder(server.url)
-        call_command("migrate", run_syncdb=True, verbosity=0)
-        yield
-        connection.close()
-        server.stop()
+    yield from shared_database(tmp_path_factory, django_db_blocker)
 
 
 @pytest.fixture(autouse=True)

@@ -11,38 +11,25 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from django.db import connection
 
 from tests.queued_mail.conftest import (
     DEADLINE_SECONDS,
     SOURCES,
     eventually,
-    socket_folder,
-    start_postgres,
+    shared_database,
 )
 
 # isort: split
 # Models can be imported once that module has configured Django.
 from patterns.idempotency.models import Effect
 
-NOT_STARTED = "none.invalid"
 Asked = list[str]
 
 
 @pytest.fixture(scope="session")
 def database(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> Iterator[None]:
-    """Start a PostgreSQL, unless other tests of this process have one."""
-    with django_db_blocker.unblock():
-        if connection.settings_dict["HOST"] != NOT_STARTED:
-            yield
-            return
-        server = start_postgres(tmp_path_factory.mktemp("postgres"), database="shop", durable=False)
-        connection.settings_dict["HOST"] = socket_folder(server.url)
-        call_command("migrate", run_syncdb=True, verbosity=0)
-        yield
-        connection.close()
-        server.stop()
+    yield from shared_database(tmp_path_factory, django_db_blocker)
 
 
 @pytest.fixture(autouse=True)

@@ -38,6 +38,7 @@ from development.server import Server  # noqa: E402
 from development.valkey import start_valkey  # noqa: E402
 from mail_shop import settings as shop_settings  # noqa: E402
 
+NOT_STARTED = "none.invalid"  # the host in the settings until a test has a server
 # A worker starts in two seconds on an idle machine; this one may be busy.
 DEADLINE_SECONDS = 60.0
 
@@ -72,6 +73,22 @@ def eventually(is_so: Callable[[], Any], seconds: float = DEADLINE_SECONDS) -> A
         assert time.monotonic() < deadline, f"not so after {seconds} s"
         time.sleep(0.05)
     return result
+
+
+def shared_database(
+    tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
+) -> Iterator[None]:
+    """Start a PostgreSQL, unless other tests of this process have one."""
+    with django_db_blocker.unblock():
+        if connection.settings_dict["HOST"] != NOT_STARTED:
+            yield
+            return
+        server = start_postgres(tmp_path_factory.mktemp("postgres"), database="shop", durable=False)
+        connection.settings_dict["HOST"] = socket_folder(server.url)
+        call_command("migrate", run_syncdb=True, verbosity=0)
+        yield
+        connection.close()
+        server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ from . import (
     settle,
 )
 from .errors import NotKept
+from .hooks import Hooks
 from .run import Completion, Run
 
 PUBLICATION = "durable_publication"  # the message's header that holds its token
@@ -32,7 +33,7 @@ CELERYS_OWN = "celery."
 RETRYS_OWN = {"args", "kwargs", "exc", "throw", "eta", "countdown", "max_retries"}
 
 
-class DurableTask(Task):  # type: ignore[type-arg]  # generic in the stubs alone
+class DurableTask(Hooks, Task):  # type: ignore[type-arg]  # generic in the stubs alone
     """A task that is a row until it has succeeded.
 
     Crash: it runs again, `max_crashes` times at most. Duplicate message: starts nothing. Rollback

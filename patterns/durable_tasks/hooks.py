@@ -1,0 +1,29 @@
+"""What a task may say about its own failed rows: override these in your base, or in one task."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Call = tuple[Sequence[Any], Mapping[str, Any]]  # args and kwargs, as they were enqueued
+
+
+class Hooks:
+    """No-op hooks. Each is called once for many rows, of one task, with their arguments."""
+
+    def on_replay(self, each: Sequence[Call]) -> None:
+        """Make ready what the task keeps of its own, in the transaction that replays the rows.
+
+        Raising leaves these rows failed. Rollback: they are not replayed, and called for anew.
+        """
+
+    def on_discard(self, each: Sequence[Call]) -> None:
+        """Say in the task's own records that it will not be done, in the transaction that discards.
+
+        Raising leaves these rows failed.
+        """
+
+    def describe(self, each: Sequence[Call]) -> Sequence[str]:
+        """Return for each what a person needs to know it by: shown to all who see failed tasks.
+
+        No secret belongs there, nor what a mail says. "" is for nothing to say; it may query once.
+        """
+        return [""] * len(each)

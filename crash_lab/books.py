@@ -23,7 +23,7 @@ ORDERS = """
 # Beat's own tasks come and go; these are the ones that somebody waits for. Nobody takes from admin.
 UNFINISHED = """
     SELECT name, state, count(*) FROM durable_tasks_task
-    WHERE state <> 4 AND (name LIKE 'purchases.%' OR name LIKE 'queued_mail.deliver'
+    WHERE state < 4 AND (name LIKE 'purchases.%' OR name LIKE 'queued_mail.deliver'
         OR name LIKE 'lab.%') AND queue <> 'admin'
     GROUP BY name, state
 """

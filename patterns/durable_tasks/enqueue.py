@@ -156,7 +156,7 @@ FAILED = 4
 def _same(row: NewRow, name: str, arguments: str, state: int) -> UUID:
     """Return the id where it is the same call, made twice: a chain's step, of a plain task that
     was delivered twice. The transaction goes on in any case."""
-    if (name, arguments) == (row.name, row.arguments) and state != FAILED:
+    if (name, arguments) == (row.name, row.arguments) and state < FAILED:
         return row.id
     raise NotKept(
         f"{row.name}: a task with the task_id {row.id} has not ended ({name}). Leave task_id out,"

@@ -3,8 +3,12 @@
 from uuid import uuid4
 
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import F, Func, Q, TextField, Value
+from django.db.models.functions import Coalesce, Left, Now
+
+from .history import Event, Kind
+
+__all__ = ["Event", "FailedTask", "Firing", "Kind", "QueueRow", "State", "TaskRow"]
 
 
 class State(models.IntegerChoices):
@@ -15,6 +19,24 @@ class State(models.IntegerChoices):
     PUBLISHED = 2, "published"
     RUNNING = 3, "running"
     FAILED = 4, "failed"
+    DISCARDED = 5, "discarded"  # by a person; history until it is purged
+
+
+# An index takes no text of some kilobytes.
+EXCEPTION_CHARACTERS = 100
+# What equal failures have in common: the type that an error begins with, else the reason.
+_EXCEPTION = Left(
+    Coalesce(
+        Func(
+            F("error"),
+            Value(r"^([^[:space:]:]+)(?:: |:?$)"),
+            function="substring",
+            output_field=TextField(),
+        ),
+        F("reason"),
+    ),
+    EXCEPTION_CHARACTERS,
+)
 
 
 class TaskRow(models.Model):
@@ -43,12 +65,24 @@ class TaskRow(models.Model):
     arguments = models.TextField()
     shown = models.TextField(default="", db_default="", help_text="The arguments, redacted.")
     options = models.TextField(default="", db_default="")
+    origin = models.TextField(default="", db_default="", help_text="Enqueued by: host:process.")
+    plain = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="An ordinary Celery task, recorded when it ended.",
+    )
     unique_key = models.TextField(null=True)  # noqa: DJ001  NULL is what a unique index ignores
     unknown_since = models.DateTimeField(null=True)
     first_failed_at = models.DateTimeField(null=True)
     failed_at = models.DateTimeField(null=True)
+    discarded_at = models.DateTimeField(null=True)
+    # How often it has ended badly: counted by the trigger that writes the events (see history.py).
+    failures = models.IntegerField(default=0, db_default=0, editable=False)
     reason = models.TextField(default="", db_default="")
     error = models.TextField(default="", db_default="")
+    exception = models.GeneratedField(
+        expression=_EXCEPTION, output_field=TextField(), db_persist=True
+    )
     traceback = models.TextField(default="", db_default="")
     message = models.BinaryField(null=True, help_text="A message that could not be read.")
 
@@ -57,6 +91,8 @@ class TaskRow(models.Model):
 
         db_table = "durable_tasks_task"
         verbose_name = "task"
+        default_permissions = ("view",)
+        permissions = (("cancel_taskrow", "Can cancel tasks that have not ended"),)
         constraints = (
             models.UniqueConstraint(
                 fields=("unique_key",),
@@ -89,6 +125,17 @@ class TaskRow(models.Model):
             models.Index(
                 fields=("failed_at",), condition=Q(state=State.FAILED), name="durable_task_failed"
             ),
+            # A hundred thousand are counted by group from this alone.
+            models.Index(
+                fields=("name", "exception", "failed_at"),
+                condition=Q(state=State.FAILED),
+                name="durable_task_failed_group",
+            ),
+            models.Index(
+                fields=("discarded_at",),
+                condition=Q(state=State.DISCARDED),
+                name="durable_task_discarded",
+            ),
             models.Index(
                 fields=("expires_at",),
                 condition=Q(expires_at__isnull=False, state__lt=State.PUBLISHED),
@@ -99,6 +146,22 @@ class TaskRow(models.Model):
     def __str__(self) -> str:
         """Return name and id, as Celery's log has them."""
         return f"{self.name}[{self.pk}]"
+
+
+class FailedTask(TaskRow):
+    """A task that has ended badly, as people see it; who may do what is Django's permissions."""
+
+    class Meta:
+        """The same table."""
+
+        proxy = True
+        verbose_name = "failed task"
+        default_permissions = ("view",)
+        permissions = (
+            ("replay_failedtask", "Can replay failed tasks"),
+            ("discard_failedtask", "Can discard failed tasks"),
+            ("see_arguments", "Can see the arguments of tasks"),
+        )
 
 
 class QueueRow(models.Model):

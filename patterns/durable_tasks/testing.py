@@ -120,7 +120,7 @@ def _has(row: TaskRow, args: Any, kwargs: Any) -> bool:
 
 
 def _rows() -> Any:
-    return TaskRow.objects.using(configuration.database()).exclude(state=State.FAILED)
+    return TaskRow.objects.using(configuration.database()).filter(state__lt=State.FAILED)
 
 
 def _name(task: Any) -> str:

@@ -26,7 +26,7 @@ from development.valkey import start_valkey  # noqa: E402
 from durable_shop.celery import app  # noqa: E402
 from durable_shop.models import Note  # noqa: E402
 
-from patterns.durable_tasks.models import Firing, QueueRow, TaskRow  # noqa: E402
+from patterns.durable_tasks.models import Event, Firing, QueueRow, TaskRow  # noqa: E402
 
 PATHS = [*SOURCES, str(HERE)]
 
@@ -43,7 +43,7 @@ def database(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -
 def empty_tables(database: None) -> Iterator[None]:
     yield
     connection.close()
-    for model in (TaskRow, QueueRow, Firing, Note):
+    for model in (TaskRow, Event, QueueRow, Firing, Note):
         model.objects.all().delete()
     connection.close()
 

@@ -1,0 +1,1 @@
+{{ pattern("durable_tasks/migrations/0003_record.py") }}

@@ -3,12 +3,11 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db import router, transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
+from .again import recipients, send_again
 from .models import QueuedMail
-from .publication import enqueue
 from .tasks import deliver
 
 
@@ -53,23 +52,15 @@ class QueuedMailAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
     @admin.display(description="to")
     def to(self, mail: QueuedMail) -> str:
         """Return the first recipients."""
-        more = len(mail.recipients) - 3
-        return ", ".join(mail.recipients[:3]) + (f" and {more} more" if more > 0 else "")
+        return recipients(mail)
 
     @admin.action(description="Send failed mails again", permissions=["send_again"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Let the failed ones among the chosen mails wait for delivery anew."""
-        database = router.db_for_write(QueuedMail)
-        with transaction.atomic(using=database):
-            chosen = QueuedMail.objects.using(database).filter(
-                pk__in=list(queryset.values_list("pk", flat=True)), failed_at__isnull=False
-            )
-            failed = list(chosen.select_for_update(skip_locked=True))
-            for mail in failed:
-                mail.send_again()
-            enqueue(deliver, failed, using=database)
-        level = messages.SUCCESS if failed else messages.WARNING
-        self.message_user(request, f"Failed mails to be sent again: {len(failed)}.", level)
+        by = f"{request.user} ({request.user.pk})"
+        count = send_again(deliver, list(queryset.values_list("pk", flat=True)), by=by)
+        level = messages.SUCCESS if count else messages.WARNING
+        self.message_user(request, f"Failed mails to be sent again: {count}.", level)
 
     def has_send_again_permission(self, request: HttpRequest) -> bool:
         """Whoever may change mails may send one again."""

@@ -32,6 +32,7 @@ def deliver_once(
     try:
         mail = take(mail_id, run_id)
         if mail is None:
+            raise_if_failed(mail_id, publication, run_id)
             logger.info("Mail %s is sent, failed, expired or deleted.", mail_id)
             return
         deliver(mail, completing)
@@ -41,6 +42,19 @@ def deliver_once(
         raise_unless_superseded(mail_id, publication, MailNotDelivered(str(error)))
     except MailNotDelivered as error:
         raise_unless_superseded(mail_id, publication, error)
+
+
+def raise_if_failed(mail_id: str, publication: int, run_id: str) -> None:
+    """Raise what the mail of a durable task failed with: a crash kept the task from saying so.
+
+    Without it, that task would count as done. A plain one may be a second message of its kind.
+    """
+    rows = QueuedMail.objects.using(router.db_for_write(QueuedMail))
+    if not run_id:
+        return
+    failed = rows.filter(pk=mail_id, publication=publication, failed_at__isnull=False)
+    for error in failed.values_list("error", flat=True):
+        raise MailRefused(error)
 
 
 def raise_unless_superseded(mail_id: str, publication: int, error: MailNotDelivered) -> None:

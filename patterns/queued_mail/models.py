@@ -11,11 +11,6 @@ from . import configuration
 
 MESSAGE_ID_LENGTH = 900  # a line of a header has 998 at most, and an index entry is bounded
 SUBJECT_LENGTH = 200  # for people only; the whole one is in the content
-# What sending again changes. The content, which is large, is left alone.
-STARTED_ANEW = (
-    *("outstanding", "refused", "error", "attempts", "unanswered", "publication"),
-    *("failed_at", "first_attempt_at", "touched_at"),
-)
 FORMS = (("bytes", "its bytes"), ("attributes", "its attributes, for an API"))
 
 
@@ -120,14 +115,6 @@ class QueuedMail(models.Model):
         ends = {"sent": self.sent_at, "failed": self.failed_at, "expired": self.expired_at}
         return next((name for name, at in ends.items() if at is not None), "waiting")
 
-    def send_again(self) -> None:
-        """Write that a failed mail waits anew, for everybody who did not get it."""
-        self.outstanding = [each for each in self.recipients if self._is_owed(each)]
-        self.refused, self.error, self.attempts, self.unanswered = {}, "", 0, 0
-        self.failed_at = self.first_attempt_at = None
-        self.touched_at = timezone.now()
-        self.publication += 1
-        self.save(update_fields=STARTED_ANEW)
-
-    def _is_owed(self, recipient: str) -> bool:
+    def is_owed(self, recipient: str) -> bool:
+        """Tell whether a failed mail did not reach a recipient."""
         return recipient in self.outstanding or recipient in self.refused

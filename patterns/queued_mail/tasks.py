@@ -9,7 +9,7 @@ from django.db import router, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from . import configuration
+from . import again, configuration
 from .delivery import deliver_once
 from .leases import MOST_DEATHS
 from .models import QueuedMail
@@ -32,6 +32,10 @@ OF_DELIVERY: dict[str, Any] = {
     # a person looks at: the base task's own ends would leave it waiting for nothing.
     "max_retries": None,
     "max_crashes": MOST_DEATHS + 1,
+    # What replaying or discarding its failed task means to the mail, and which mail it is.
+    "on_replay": again.on_replay,
+    "on_discard": again.on_discard,
+    "describe": again.describe,
 }
 # Each statement commits by itself.
 OF_CLEANING: dict[str, Any] = {"atomic": False}

@@ -1,0 +1,133 @@
+"""Send failed mails again: because somebody asks for it, or because their failed task is replayed.
+
+A mail that fails on a base task with a failed set of its own is there as well: as the task, of
+which the mail is the subject. So one way leads back, whoever takes it from which side, and a mail
+is never on two.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from django.db import router, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from .models import QueuedMail
+from .publication import enqueue
+
+Call = tuple[Sequence[Any], Mapping[str, Any]]  # args and kwargs of one delivery
+# Mails whose recipients differ are written by one CASE; its length is what such a statement costs.
+WRITTEN_AT_ONCE = 200
+SHOWN_RECIPIENTS = 3
+
+
+def send_again(deliver: Any, ids: Sequence[UUID], *, by: str) -> int:
+    """Let failed mails wait for delivery anew, to all who did not get them; return how many do.
+
+    A failed task of theirs is replayed, in the name of `by`; where there is none, a new one is
+    enqueued. All in one transaction. Two at once: one finds nothing to do.
+    """
+    database = router.db_for_write(QueuedMail)
+    with transaction.atomic(using=database):
+        chosen = QueuedMail.objects.using(database).filter(pk__in=ids, failed_at__isnull=False)
+        # First the tasks' rows, then the mails': the order in which a replay takes them.
+        replayed = _replay(deliver, chosen, by)
+        left = list(chosen.defer("content").order_by("pk").select_for_update(skip_locked=True))
+        begin_anew(left, database)
+        for mail in left:
+            mail.publication += 1
+        QueuedMail.objects.using(database).filter(pk__in=[mail.pk for mail in left]).update(
+            publication=F("publication") + 1
+        )
+        enqueue(deliver, left, using=database)
+        return replayed + len(left)
+
+
+def on_replay(task: Any, each: Sequence[Call]) -> None:
+    """Let the failed ones among the mails of replayed tasks wait anew, for those very tasks."""
+    database = router.db_for_write(QueuedMail)
+    publications = publications_of(each)
+    with transaction.atomic(using=database):
+        failed = QueuedMail.objects.using(database).filter(failed_at__isnull=False)
+        mails = _locked(failed, publications)
+        begin_anew(mails, database)
+        for mail in mails:
+            if mail.publication != publications[mail.pk]:  # a newer task of it was lost, or deleted
+                mail.publication = publications[mail.pk]
+                mail.save(update_fields=["publication"])
+
+
+def on_discard(task: Any, each: Sequence[Call]) -> None:
+    """Fail the mails that wait for a task that was discarded: they would wait for ever."""
+    database = router.db_for_write(QueuedMail)
+    publications = publications_of(each)
+    with transaction.atomic(using=database):
+        mails = _locked(QueuedMail.objects.using(database).waiting(), publications)
+        abandoned = [mail.pk for mail in mails if mail.publication == publications[mail.pk]]
+        QueuedMail.objects.using(database).filter(pk__in=abandoned).update(
+            failed_at=timezone.now(), error="Its task was discarded."
+        )
+
+
+def describe(task: Any, each: Sequence[Call]) -> list[str]:
+    """Return whom each mail is for and its subject; never what it says."""
+    publications = publications_of(each)
+    rows = QueuedMail.objects.using(router.db_for_read(QueuedMail)).filter(pk__in=publications)
+    found = {mail.pk: mail for mail in rows.only("recipients", "subject")}
+    mails = [found.get(_call(call)[0]) for call in each]
+    return ["" if mail is None else f"to {recipients(mail)}: {mail.subject}" for mail in mails]
+
+
+def recipients(mail: QueuedMail) -> str:
+    """Return the first recipients, and how many more there are."""
+    more = len(mail.recipients) - SHOWN_RECIPIENTS
+    shown = ", ".join(map(str, mail.recipients[:SHOWN_RECIPIENTS]))
+    return shown + (f" and {more} more" if more > 0 else "")
+
+
+def begin_anew(mails: Sequence[QueuedMail], database: str) -> None:
+    """Write that mails, locked by the caller, wait as if they had never been tried."""
+    rows = QueuedMail.objects.using(database)
+    refused = [mail for mail in mails if mail.refused]
+    for mail in refused:
+        mail.outstanding = [who for who in mail.recipients if mail.is_owed(who)]
+    rows.bulk_update(refused, ["outstanding"], batch_size=WRITTEN_AT_ONCE)
+    rows.filter(pk__in=[mail.pk for mail in mails]).update(
+        **{"refused": {}, "error": "", "attempts": 0, "unanswered": 0},
+        **{"failed_at": None, "first_attempt_at": None, "touched_at": timezone.now()},
+    )
+
+
+def publications_of(each: Sequence[Call]) -> dict[UUID, int]:
+    """Return each mail's id with the newest publication among the calls; others are left out."""
+    found: dict[UUID, int] = {}
+    for pk, publication in map(_call, each):
+        if pk is not None:
+            found[pk] = max(publication, found.get(pk, 0))
+    return found
+
+
+def _call(call: Call) -> tuple[UUID | None, int]:
+    """Read a delivery's arguments; none of ours could be unreadable, but anybody can enqueue."""
+    args, kwargs = call
+    values = dict(zip(("mail_id", "publication"), args, strict=False)) | dict(kwargs)
+    with suppress(ValueError, TypeError, LookupError):
+        return UUID(str(values.get("mail_id"))), int(values["publication"])
+    return None, 0
+
+
+def _replay(deliver: Any, mails: Any, by: str) -> int:
+    """Replay the failed tasks of mails; 0 where the base task keeps none."""
+    replay = getattr(deliver, "replay_failed", None)
+    if replay is None:
+        return 0
+    calls = mails.order_by("pk").values_list("pk", "publication")
+    return len(replay([((str(pk), publication), {}) for pk, publication in calls], by=by))
+
+
+def _locked(mails: Any, publications: Mapping[UUID, int]) -> list[QueuedMail]:
+    return list(
+        mails.filter(pk__in=list(publications)).defer("content").order_by("pk").select_for_update()
+    )

@@ -1,0 +1,123 @@
+"""A failed mail and its failed task are one thing: whoever takes it from which side."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.mail import send_mail
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from patterns.queued_mail import again
+from patterns.queued_mail.delivery import deliver_once
+from patterns.queued_mail.errors import MailRefused
+from patterns.queued_mail.models import QueuedMail
+from patterns.queued_mail.tasks import deliver
+from tests.queued_mail.conftest import SMTPServer
+
+A, B = "a@example.com", "b@example.com"
+Call = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+def mail(subject: str = "refused", **changes: Any) -> QueuedMail:
+    send_mail(subject, "the reset link", None, [A, B])
+    QueuedMail.objects.filter(subject=subject).update(**changes)
+    return QueuedMail.objects.get(subject=subject)
+
+
+def failed(subject: str = "refused", **changes: Any) -> QueuedMail:
+    return mail(subject, **{"failed_at": timezone.now(), "error": "550 full"} | changes)
+
+
+def call(row: QueuedMail, publication: int = 1) -> Call:
+    return ((str(row.pk), publication), {})
+
+
+def now(row: QueuedMail) -> QueuedMail:
+    return QueuedMail.objects.get(pk=row.pk)
+
+
+def test_a_replayed_mail_waits_anew_for_that_very_task(smtp: SMTPServer) -> None:
+    row = failed(outstanding=[], refused={B: "550 full"}, attempts=5, unanswered=2)
+
+    deliver.on_replay([call(row)])
+
+    row = now(row)
+    assert (row.state, row.publication, row.outstanding) == ("waiting", 1, [B])
+    assert (row.refused, row.error, row.attempts, row.unanswered) == ({}, "", 0, 0)
+    deliver_once(str(row.pk), 1)
+    assert [recipients for _, recipients, _ in smtp.mails] == [[B]]
+
+
+def test_a_replay_leaves_alone_what_is_sent_or_waits() -> None:
+    sent = mail("sent", sent_at=timezone.now(), attempts=1)
+    waiting = mail("waiting", attempts=3, error="451 later")
+
+    deliver.on_replay([call(sent), call(waiting)])
+
+    assert (now(sent).state, now(sent).attempts) == ("sent", 1)
+    assert (now(waiting).attempts, now(waiting).error) == (3, "451 later")
+
+
+def test_an_older_task_of_a_mail_takes_it_over_when_it_is_replayed() -> None:
+    row = failed(publication=2)
+    deliver.on_replay([call(row, 1)])
+    assert now(row).publication == 1  # so its failures are not put down to a newer one
+
+
+def test_a_discarded_task_leaves_no_mail_that_waits_for_ever() -> None:
+    waiting, newer, sent = mail("w"), mail("n", publication=2), mail("s", sent_at=timezone.now())
+
+    deliver.on_discard([call(waiting), call(newer), call(sent)])
+
+    assert (now(waiting).state, now(waiting).error) == ("failed", "Its task was discarded.")
+    assert [now(newer).state, now(sent).state] == ["waiting", "sent"]
+
+
+def test_a_task_is_known_by_its_mail_s_recipients_and_subject_and_not_by_what_it_says() -> None:
+    first, second = mail("<b>Order</b>"), mail("many", recipients=[A, B, "c@d.org", "e@f.org"])
+    with CaptureQueriesContext(connection) as queries:
+        described = deliver.describe([call(first), ((str(uuid4()), 1), {}), call(second)])
+    assert described == [f"to {A}, {B}: <b>Order</b>", "", f"to {A}, {B}, c@d.org and 1 more: many"]
+    assert len(queries) == 1
+
+
+@pytest.mark.parametrize("hook", [deliver.on_replay, deliver.on_discard, deliver.describe])
+@pytest.mark.parametrize(
+    "arguments", [((), {}), (("no id", 1), {}), ((None, []), {}), ((str(uuid4()),), {"x": 1})]
+)
+def test_arguments_that_are_no_mail_s_are_passed_over(
+    hook: Callable[..., Any], arguments: Call
+) -> None:
+    row = failed()
+    hook([arguments, call(row)])
+    assert deliver.describe([arguments]) == [""]
+
+
+def test_a_durable_run_that_finds_its_mail_failed_fails_too() -> None:
+    """A crash between the mail's record and the task's: it may not count as done."""
+    row = failed()
+    with pytest.raises(MailRefused, match="550 full"):
+        deliver_once(str(row.pk), 1, run_id=str(uuid4()))
+    deliver_once(str(row.pk), 1)  # plain: a second message of one that has said so
+    deliver_once(str(row.pk), 0, run_id=str(uuid4()))  # a newer one says so
+
+
+def test_a_thousand_mails_wait_anew_in_few_statements() -> None:
+    row = failed(refused={B: "550 full"})
+    QueuedMail.objects.bulk_create(
+        QueuedMail(
+            **{"message_id": f"<{n}@x>", "sender": "s", "recipients": [A], "outstanding": []},
+            **{"refused": {A: "550"}, "subject": "s", "content": b"x", "size_bytes": 1},
+            **{"failed_at": timezone.now(), "error": "550 full"},
+        )
+        for n in range(1000)
+    )
+    calls = [call(each) for each in QueuedMail.objects.all()]
+    with CaptureQueriesContext(connection) as queries:
+        again.on_replay(None, calls)
+    assert QueuedMail.objects.waiting().count() == 1001
+    assert now(row).outstanding == [A, B]
+    assert len(queries) < 20

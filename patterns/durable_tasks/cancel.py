@@ -3,26 +3,47 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db import connections
+from django.db import connections, transaction
 
 from . import configuration
+from .models import State
+from .settle import ERROR_CHARACTERS, clean
 
-# A running one is not stopped; its token is taken away, so that its end changes nothing.
+BY_CHARACTERS = 200
+
+# A running one is not stopped; its token is taken away, so that its end changes nothing. In the
+# order of ids: two who cancel the same ones do not wait for each other in a circle.
 _CANCEL = """
-UPDATE durable_tasks_task SET state = 4, reason = 'cancelled', error = %s, failed_at = now(),
-    first_failed_at = coalesce(first_failed_at, now()), publication = NULL, claim = NULL,
-    leased_until = NULL, unique_key = NULL
-WHERE id = ANY(%s) AND state < 4 RETURNING id
+WITH chosen AS MATERIALIZED (
+    SELECT id FROM durable_tasks_task WHERE id = ANY(%s) AND state < %s ORDER BY id FOR UPDATE
+), cancelled AS (
+    UPDATE durable_tasks_task t SET state = 4, reason = 'cancelled', error = %s, traceback = '',
+        failed_at = clock_timestamp(), first_failed_at = coalesce(first_failed_at, now()),
+        publication = NULL, claim = NULL, leased_until = NULL, unique_key = NULL
+    FROM chosen WHERE t.id = chosen.id RETURNING t.id, t.name
+), noted AS (
+    INSERT INTO durable_tasks_event (task_id, name, kind, by)
+    SELECT id, name, 'cancelled', %s FROM cancelled
+)
+SELECT id FROM cancelled
 """
 
 
-def cancel(ids: Iterable[UUID | str], *, by: str = "") -> list[UUID]:
+def cancel(ids: Iterable[UUID | str], *, by: str = "", is_running_too: bool = True) -> list[UUID]:
     """Cancel tasks in the open transaction, else in one of its own; return those that were.
 
     `by` is who did it, for people. What a running one changes in the database is discarded; what
-    it has done outside stays done. Ended tasks are left alone.
+    it has done outside stays done. Ended tasks are left alone. Cancelled ones are in the failed
+    set, from where they can be replayed or discarded. Two at once: each is cancelled once.
     """
-    with connections[configuration.database()].cursor() as cursor:
-        error = f"Cancelled by {by or 'somebody'}."
-        cursor.execute(_CANCEL, [error, [UUID(str(each)) for each in ids]])
+    database = configuration.database()
+    by = clean(by, BY_CHARACTERS)
+    values = [
+        [UUID(str(each)) for each in ids],
+        (State.FAILED if is_running_too else State.RUNNING).value,
+        clean(f"Cancelled by {by or 'somebody'}.", ERROR_CHARACTERS),
+        by,
+    ]
+    with transaction.atomic(using=database), connections[database].cursor() as cursor:
+        cursor.execute(_CANCEL, values)
         return [row[0] for row in cursor.fetchall()]

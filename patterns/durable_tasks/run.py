@@ -45,11 +45,13 @@ class Run:
         self.task, self.claim, self.write = task, claim, write
         self.decision: settle.Retry | None = None
         self.is_completed = self.is_in_body = self.is_in_doubt = False
+        # An ordinary task that is replayed by its row runs as it always does: in no transaction.
+        self.is_atomic = task.atomic and task.durable
 
     def body(self, call: Callable[[], Any]) -> Any:
         """Run the body and end the row. Returns and raises what Celery shall see."""
         try:
-            return self._atomic(call) if self.task.atomic else self._not_atomic(call)
+            return self._atomic(call) if self.is_atomic else self._not_atomic(call)
         except BaseException as error:
             return self._ended_by(error)
 
@@ -66,7 +68,7 @@ class Run:
         self.is_completed = True
 
     def _misuse(self) -> str:
-        if self.task.atomic:
+        if self.is_atomic:
             return (
                 "is atomic: it completes with its body."
                 " For a task that contacts the outside set atomic=False."

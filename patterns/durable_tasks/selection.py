@@ -1,0 +1,125 @@
+"""Which failed tasks are meant: one WHERE for lists, counts, groups, replay and discard."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connections
+
+from . import configuration
+from .models import State, TaskRow
+from .settle import clean
+
+TEXT_CHARACTERS = 500  # of a filter; whoever looks for something types less
+# What a list shows of a row; arguments, traceback and message may be megabytes.
+LISTED = (
+    "id, name, queue, state, plain, enqueued_at, due_at, started_at, retries, crashes, failures,"
+    " first_failed_at, failed_at, reason, exception, error, shown, worker, origin"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Failed tasks. None narrows nothing; "" is a task without a name, of an unreadable message.
+
+    `since` and `until` are of the last failure, and included. `text` is looked for in task, error
+    and redacted arguments, in any case.
+    """
+
+    ids: Collection[UUID] | None = None
+    name: str | None = None
+    queue: str | None = None
+    exception: str | None = None
+    reason: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str | None = None
+
+    def where(self) -> tuple[str, list[Any]]:
+        """Return the condition on `durable_tasks_task`, and its parameters."""
+        conditions, values = [f"state = {State.FAILED.value}"], []
+        for condition, value in self._conditions():
+            conditions.append(condition)
+            values += [value] * condition.count("%s")
+        return " AND ".join(conditions), values
+
+    def is_everything(self) -> bool:
+        """Tell whether nothing was narrowed."""
+        return not self._conditions()
+
+    def _conditions(self) -> list[tuple[str, Any]]:
+        found: list[tuple[str, Any]] = []
+        if self.ids is not None:
+            found.append(("id = ANY(%s)", list(self.ids)))
+        for column in ("name", "queue", "exception", "reason"):
+            if (value := getattr(self, column)) is not None:
+                found.append((f"{column} = %s", clean(value, TEXT_CHARACTERS)))
+        if self.since is not None:
+            found.append(("failed_at >= %s", self.since))
+        if self.until is not None:
+            found.append(("failed_at <= %s", self.until))
+        if self.text:
+            found.append(("(name ILIKE %s OR error ILIKE %s OR shown ILIKE %s)", _like(self.text)))
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Equal failures: of one task, with one type of exception (or reason, where none was)."""
+
+    name: str
+    exception: str
+    count: int
+    first: datetime
+    newest: datetime
+
+
+def count(selection: Selection, limit: int | None = None) -> int:
+    """Return how many there are; with a limit, `limit` stands for as many or more."""
+    where, values = selection.where()
+    bounded = "" if limit is None else f" LIMIT {int(limit)}"
+    rows = _rows(
+        f"SELECT count(*) FROM (SELECT FROM durable_tasks_task WHERE {where}{bounded}) AS r",  # noqa: S608  of this module
+        values,
+    )
+    return int(rows[0][0])
+
+
+def groups(selection: Selection, limit: int = 100) -> list[Group]:
+    """Return groups of equal failures: that with the newest failure first."""
+    where, values = selection.where()
+    rows = _rows(
+        "SELECT name, exception, count(*), min(failed_at), max(failed_at) FROM durable_tasks_task"  # noqa: S608
+        f" WHERE {where} GROUP BY name, exception ORDER BY max(failed_at) DESC LIMIT %s",
+        [*values, limit],
+    )
+    return [
+        Group(name=name, exception=exception, count=number, first=first, newest=newest)
+        for name, exception, number, first, newest in rows
+    ]
+
+
+def rows(selection: Selection, limit: int) -> list[TaskRow]:
+    """Return the newest failures, without what is large (loaded where it is asked for)."""
+    where, values = selection.where()
+    return list(
+        TaskRow.objects.using(configuration.database()).raw(
+            f"SELECT {LISTED} FROM durable_tasks_task WHERE {where}"  # noqa: S608
+            " ORDER BY failed_at DESC LIMIT %s",
+            [*values, limit],
+        )
+    )
+
+
+def _rows(statement: str, values: list[Any]) -> list[tuple[Any, ...]]:
+    with connections[configuration.database()].cursor() as cursor:
+        cursor.execute(statement, values)
+        return list(cursor.fetchall())
+
+
+def _like(text: str) -> str:
+    """Return a pattern that means the text itself."""
+    escaped = clean(text, TEXT_CHARACTERS).replace("\\", "\\\\")
+    return "%{}%".format(escaped.replace("%", "\\%").replace("_", "\\_"))

@@ -4,12 +4,14 @@ from django.apps import AppConfig
 
 
 class ConfigConfig(AppConfig):
-    """Connects the project's system checks."""
+    """Connects the project's system checks, and what follows the migrations."""
 
     name = "config"
     label = "config"
 
     def ready(self) -> None:
-        """Register the checks."""
-        # They register themselves, and need the apps loaded.
-        from config import checks, deploy_checks  # noqa: F401
+        """Register the checks, and make the group of those on call after the migrations."""
+        # These need the apps loaded; the checks register themselves.
+        from config import checks, deploy_checks, on_call  # noqa: F401
+
+        on_call.make_after_migrations()

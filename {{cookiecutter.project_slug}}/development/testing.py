@@ -70,14 +70,16 @@ class SmtpServer:
     """A real SMTP server in a thread.
 
     `messages` are the envelopes in order of arrival (`mail_from`, `rcpt_tos`, `content` as bytes);
-    each takes `delay_seconds`, and the next `refuse_next` are answered with 451.
+    each takes `delay_seconds`, and the next `refuse_next` are answered with 451. While `refusal` is
+    set ("550 no"), that is the answer to each; `offers` counts what was offered.
     """
 
     def __init__(self) -> None:
         """Record nothing yet."""
         self.messages: list[Envelope] = []
         self.delay_seconds = 0.0
-        self.refuse_next = 0
+        self.refuse_next = self.offers = 0
+        self.refusal = ""
         self.port = free_port()
         self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
 
@@ -88,7 +90,10 @@ class SmtpServer:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Take one message, as told."""
+        self.offers += 1
         await asyncio.sleep(self.delay_seconds)
+        if self.refusal:
+            return self.refusal
         if self.refuse_next > 0:
             self.refuse_next -= 1
             return "451 told to refuse"

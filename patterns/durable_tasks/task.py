@@ -1,7 +1,9 @@
 """The base of a durable task: `delay()` inserts a row, a worker claims it, its end deletes it."""
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -137,6 +139,20 @@ class DurableTask(Hooks, Task):  # type: ignore[type-arg]  # generic in the stub
         rows = calls.many(self.app, self, each, options)
         with _said_to_async_callers(self.name):
             return [str(id) for id in enqueue.insert_many(rows)]
+
+    def replay_failed(
+        self, each: Iterable[tuple[Sequence[Any], Mapping[str, Any]]], *, by: str
+    ) -> list[str]:
+        """Replay this task's failed rows that have these `(args, kwargs)`, in the open transaction.
+
+        `by` is who asks. Returns the encoded arguments of those that were there. Two at once: one
+        finds none.
+        """
+        # Not imported above: its models need Django's apps, which may be loaded after this module.
+        failed = import_module(f"{__package__}.failed")
+        encoded = [arguments.encode(str(self.name), *call, limit=sys.maxsize) for call in each]
+        replayed: list[str] = failed.replay_failed_of(str(self.name), encoded, by=by)
+        return replayed
 
     async def adelay(self, *args: Any, **kwargs: Any) -> AsyncResult[Any]:
         """As `delay()`, for async callers."""

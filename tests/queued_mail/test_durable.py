@@ -13,6 +13,7 @@ import pytest
 from development.server import Server
 from mail_shop.models import Order
 
+from patterns.durable_tasks.history import Event
 from patterns.durable_tasks.models import TaskRow
 from patterns.queued_mail.models import QueuedMail
 from tests.queued_mail.conftest import SMTPServer, Worker, eventually
@@ -24,6 +25,7 @@ django.setup()
 from django.core.mail import EmailMessage
 from django.db import transaction
 from mail_shop.models import Order
+from patterns.durable_tasks.history import Event
 from patterns.durable_tasks.models import TaskRow
 for name in sys.argv[2:]:
     with transaction.atomic():
@@ -178,3 +180,66 @@ def test_a_mail_that_kills_its_processes_is_failed_in_its_row_too(
     mail = QueuedMail.objects.get()
     assert (mail.state, mail.attempts) == ("failed", 5)
     assert "died 5 times" in mail.error
+
+
+REPLAY = """
+import sys, django
+django.setup()
+from patterns.durable_tasks import failed
+outcome = failed.replay(failed.Selection(), by="Kim (7)")
+assert not outcome.left, outcome
+print("replayed", outcome.done)
+"""
+SEND_AGAIN = """
+import django
+django.setup()
+from mail_shop.celery import app
+from patterns.queued_mail.again import send_again
+from patterns.queued_mail.models import QueuedMail
+from patterns.queued_mail.tasks import deliver
+app.set_default()
+ids = list(QueuedMail.objects.values_list("pk", flat=True))
+print("again", send_again(deliver, ids, by="Kim (7)"))
+"""
+
+
+@pytest.mark.parametrize("side", [REPLAY, SEND_AGAIN], ids=["its task", "the mail"])
+def test_a_failed_mail_is_sent_once_whichever_side_it_is_taken_from(
+    durable: Any, smtp: SMTPServer, side: str
+) -> None:
+    smtp.replies_to_data = ["550 never"]
+    durable.relay()
+    durable.worker(smtp.port)
+    durable.send("one")
+    eventually(lambda: TaskRow.objects.filter(state=4).exists())
+    row = TaskRow.objects.get()
+
+    for _ in range(2):  # the second finds nothing to do
+        asked = durable.begin("-c", side)
+        assert asked.process.wait(60) == 0, asked.words
+    eventually(is_sent)
+    eventually(is_idle)
+
+    assert len(smtp.mails) == 1
+    assert list(Event.objects.filter(task_id=row.pk).order_by("pk").values_list("kind", "by")) == [
+        ("failed", ""),
+        ("replayed", "Kim (7)"),
+        ("succeeded", ""),
+    ]
+
+
+def test_a_failed_mail_whose_task_was_discarded_can_be_sent_again(
+    durable: Any, smtp: SMTPServer
+) -> None:
+    smtp.replies_to_data = ["550 never"]
+    durable.relay()
+    durable.worker(smtp.port)
+    durable.send("one")
+    eventually(lambda: TaskRow.objects.filter(state=4).exists())
+    discarded = durable.begin("-c", REPLAY.replace("failed.replay", "failed.discard"))
+    assert discarded.process.wait(60) == 0, discarded.words
+    asked = durable.begin("-c", SEND_AGAIN)
+    assert asked.process.wait(60) == 0, asked.words
+    eventually(is_sent)
+    eventually(lambda: not TaskRow.objects.filter(state__lt=5).exists())
+    assert len(smtp.mails) == 1

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Func, Q, TextField, Value
 from django.db.models.functions import Coalesce, Left, Now
 
-from .history import Event, Kind
+from .events import Event, Kind
 
 __all__ = ["Event", "FailedTask", "Firing", "Kind", "QueueRow", "State", "TaskRow"]
 
@@ -76,7 +76,7 @@ class TaskRow(models.Model):
     first_failed_at = models.DateTimeField(null=True)
     failed_at = models.DateTimeField(null=True)
     discarded_at = models.DateTimeField(null=True)
-    # How often it has ended badly: counted by the trigger that writes the events (see history.py).
+    # How often it has ended badly: counted by the trigger that writes the events (see migrations).
     failures = models.IntegerField(default=0, db_default=0, editable=False)
     reason = models.TextField(default="", db_default="")
     error = models.TextField(default="", db_default="")

@@ -18,7 +18,7 @@ ROWS = 1_000_000
 # Of 8 kB. A statement for a window (250 rows) or a thousand rows touches each row's page and the
 # indexes; one that read the table would touch 100,000.
 FEW_BUFFERS = 200
-WINDOW_BUFFERS = 12_000
+WINDOW_BUFFERS = 13_000
 _FILL = f"""
 INSERT INTO durable_tasks_task (id, name, queue, rank, state, due_at, expires_at, leased_until,
     publication, claim, arguments, shown, options, unique_key)

@@ -13,7 +13,7 @@ import pytest
 from development.server import Server
 from mail_shop.models import Order
 
-from patterns.durable_tasks.history import Event
+from patterns.durable_tasks.models import Event
 from patterns.durable_tasks.models import TaskRow
 from patterns.queued_mail.models import QueuedMail
 from tests.queued_mail.conftest import SMTPServer, Worker, eventually
@@ -25,7 +25,7 @@ django.setup()
 from django.core.mail import EmailMessage
 from django.db import transaction
 from mail_shop.models import Order
-from patterns.durable_tasks.history import Event
+from patterns.durable_tasks.models import Event
 from patterns.durable_tasks.models import TaskRow
 for name in sys.argv[2:]:
     with transaction.atomic():

@@ -1,7 +1,7 @@
 """The trigger that writes what the machine does to tasks which do not simply succeed.
 
-After the row's change, so that a healthy task pays the two comparisons of WHEN and no more, and an
-INSERT that found its row already there writes nothing.
+It follows the change, so that an INSERT that found its row already there writes nothing; and it is
+of columns that the statements of a healthy task do not set, so that those pay nothing for it.
 """
 
 from django.db import migrations
@@ -14,15 +14,6 @@ DECLARE
     is_retried bool := false;
     has_failed bool := false;
 BEGIN
-    IF TG_OP = 'DELETE' THEN
-        IF OLD.failures > 0 THEN
-            INSERT INTO durable_tasks_event (task_id, name, kind, at_worker)
-            VALUES (OLD.id, OLD.name, 'succeeded', OLD.worker);
-        ELSE
-            DELETE FROM durable_tasks_event WHERE task_id = OLD.id;
-        END IF;
-        RETURN NULL;
-    END IF;
     has_failed := NEW.state = 4;
     worker := NEW.worker;
     IF TG_OP = 'UPDATE' THEN
@@ -53,20 +44,15 @@ CREATE TRIGGER durable_tasks_inserted AFTER INSERT ON durable_tasks_task FOR EAC
 WHEN (NEW.state = 4)
 EXECUTE FUNCTION durable_tasks_record();
 
-CREATE TRIGGER durable_tasks_updated AFTER UPDATE ON durable_tasks_task FOR EACH ROW
+CREATE TRIGGER durable_tasks_updated AFTER UPDATE OF failed_at, crashes, retries
+ON durable_tasks_task FOR EACH ROW
 WHEN (NEW.state = 4 AND (OLD.state < 4 OR NEW.failed_at > OLD.failed_at)
     OR NEW.crashes > OLD.crashes OR NEW.retries > OLD.retries)
-EXECUTE FUNCTION durable_tasks_record();
-
--- From 3: it succeeded. A purge deletes what was discarded, and the events itself.
-CREATE TRIGGER durable_tasks_succeeded AFTER DELETE ON durable_tasks_task FOR EACH ROW
-WHEN (OLD.state = 3 AND (OLD.failures > 0 OR OLD.crashes > 0 OR OLD.retries > 0))
 EXECUTE FUNCTION durable_tasks_record();
 """
 _NO_MORE = """
 DROP TRIGGER durable_tasks_inserted ON durable_tasks_task;
 DROP TRIGGER durable_tasks_updated ON durable_tasks_task;
-DROP TRIGGER durable_tasks_succeeded ON durable_tasks_task;
 DROP FUNCTION durable_tasks_record();
 """
 

@@ -1,0 +1,46 @@
+"""The table of what happened to tasks that did not simply succeed; see history.py."""
+
+from django.db import models
+from django.db.models import DateTimeField, Func
+
+
+class Kind(models.TextChoices):
+    """What happened."""
+
+    FAILED = "failed"
+    CRASHED = "crashed"
+    RETRIED = "retried"
+    REPLAYED = "replayed"
+    DISCARDED = "discarded"
+    CANCELLED = "cancelled"
+    SUCCEEDED = "succeeded"
+
+
+class Event(models.Model):
+    """One thing that happened to a task. No foreign key: it outlives the task's row."""
+
+    task_id = models.UUIDField()
+    name = models.TextField()
+    # Several of one transaction keep their order.
+    at = models.DateTimeField(
+        db_default=Func(function="clock_timestamp", output_field=DateTimeField())
+    )
+    kind = models.TextField(choices=Kind)
+    by = models.TextField(default="", db_default="", help_text="A person; the machine is ''.")
+    at_worker = models.TextField(default="", db_default="", help_text="Celery's name of it.")
+    note = models.TextField(default="", db_default="", help_text="The error, in words.")
+
+    class Meta:
+        """Found by task, and by age when it is purged. Seen where its task is seen."""
+
+        db_table = "durable_tasks_event"
+        verbose_name = "event"
+        default_permissions = ()
+        indexes = (
+            models.Index(fields=("task_id", "at"), name="durable_event_task"),
+            models.Index(fields=("at",), name="durable_event_at"),
+        )
+
+    def __str__(self) -> str:
+        """Return what happened to what."""
+        return f"{self.name}[{self.task_id}] {self.kind}"

@@ -31,6 +31,8 @@ Settings, with defaults:
     DURABLE_TASKS_QUEUES = {}: {"mail": {"cap": 1_000_000, "at_cap": "alarm"}}; at its cap a queue
         with "refuse" takes no more, and from half of it `caps.alarms()` says so.
     DURABLE_TASKS_QUEUE = "default": queue of this pattern's own clean-up.
+    DURABLE_TASKS_HISTORY_DAYS = 30: how long a discarded task, and the events of one that is gone,
+        are kept. A failed one is kept until somebody replays or discards it.
     DURABLE_TASKS_REDACT = ("password", "passwd", "secret", "token", "api_key", "authorization",
         "cookie"): an argument whose name holds one of these is shown nowhere.
 Wiring:
@@ -42,7 +44,7 @@ Wiring:
        be read are kept and end no worker.
     4. Run `manage.py relay` (any number of them) beside the workers.
     5. Beat: `class YourScheduler(DurableScheduler, DatabaseScheduler)`, from `.scheduler`, and
-       `durable_tasks.delete_old_firings` once a day.
+       `durable_tasks.delete_old_firings` and `durable_tasks.delete_old_history` once a day.
     6. A task that contacts the outside: `atomic=False`, and it ends in
        `with task.completing(): ...`.
 Testing: `testing.assert_enqueued`, `refute_enqueued`, `run_enqueued` and `run_twice` work in a

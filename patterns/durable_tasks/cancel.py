@@ -1,16 +1,24 @@
 """Cancel tasks that have not ended: a state of the row, which no message can undo."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 from django.db import connections, transaction
 
 from . import configuration
 from .models import State
+from .selection import Selection
 from .settle import ERROR_CHARACTERS, clean
 
+AT_ONCE = 1000  # rows of one transaction
 BY_CHARACTERS = 200
 
+# What a worker or a relay takes at this moment is passed over: it has started, or will be asked for
+# again. By id, so that each row is looked at once.
+_NEXT = """
+SELECT id FROM durable_tasks_task WHERE {where} AND id > %s
+ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+"""
 # A running one is not stopped; its token is taken away, so that its end changes nothing. In the
 # order of ids: two who cancel the same ones do not wait for each other in a circle.
 _CANCEL = """
@@ -47,3 +55,25 @@ def cancel(ids: Iterable[UUID | str], *, by: str = "", is_running_too: bool = Tr
     with transaction.atomic(using=database), connections[database].cursor() as cursor:
         cursor.execute(_CANCEL, values)
         return [row[0] for row in cursor.fetchall()]
+
+
+def cancel_all(
+    selection: Selection, *, by: str = "", progress: Callable[[int], object] | None = None
+) -> int:
+    """Cancel what a selection means, a thousand rows a transaction; return how many were.
+
+    Its states say whether running ones are meant. Crash: whole thousands are done.
+    """
+    where, values = selection.where()
+    done, last = 0, UUID(int=0)
+    database = configuration.database()
+    while True:
+        with transaction.atomic(using=database), connections[database].cursor() as cursor:
+            cursor.execute(_NEXT.format(where=where), [*values, last, AT_ONCE])
+            ids = [row[0] for row in cursor.fetchall()]
+            done += len(cancel(ids, by=by))
+        if len(ids) < AT_ONCE:
+            return done
+        last = ids[-1]
+        if progress is not None:
+            progress(done)

@@ -19,16 +19,62 @@ DELETE FROM durable_tasks_firing WHERE id = ANY (ARRAY(
     LIMIT %s))
 """
 
+# The failed set is not here: what has failed stays until somebody replays or discards it.
+_DELETE_DISCARDED = """
+DELETE FROM durable_tasks_task WHERE state = 5 AND id = ANY (ARRAY(
+    SELECT id FROM durable_tasks_task
+    WHERE state = 5 AND discarded_at < now() - make_interval(days => %s)
+    ORDER BY discarded_at LIMIT %s FOR UPDATE SKIP LOCKED))
+"""
+# Events of tasks that are still there stay with them, however old. So the old ones are walked
+# through once, by their age: what stays is not read again for each thousand.
+_OLD_EVENTS = """
+SELECT at, id, EXISTS (SELECT FROM durable_tasks_task t WHERE t.id = e.task_id)
+FROM durable_tasks_event e
+WHERE at < now() - make_interval(days => %s) AND (at, id) > (%s::timestamptz, %s)
+ORDER BY at, id LIMIT %s
+"""
+
 
 def delete_old_firings() -> int:
     """Delete firings older than a week, but each entry's last; return how many.
 
     Each thousand commits on its own. Crash or duplicate: what is left is deleted by the next run.
     """
+    return _repeated(_DELETE_FIRINGS, [KEPT_DAYS, DELETED_AT_ONCE])
+
+
+def delete_old_history() -> tuple[int, int]:
+    """Delete what was discarded DURABLE_TASKS_HISTORY_DAYS ago, and events as old of tasks that are
+    gone; return how many rows and events.
+
+    A failed task and its events are never deleted. Each thousand commits on its own. Crash or
+    duplicate: what is left is deleted by the next run.
+    """
+    days = configuration.history_days()
+    return _repeated(_DELETE_DISCARDED, [days, DELETED_AT_ONCE]), _delete_old_events(days)
+
+
+def _repeated(statement: str, values: list[int]) -> int:
+    """Delete, a statement after the other, until one finds fewer than it may delete."""
     deleted = 0
     with connections[configuration.database()].cursor() as cursor:
         while True:
-            cursor.execute(_DELETE_FIRINGS, [KEPT_DAYS, DELETED_AT_ONCE])
+            cursor.execute(statement, values)
             deleted += cursor.rowcount
             if cursor.rowcount < DELETED_AT_ONCE:
                 return int(deleted)
+
+
+def _delete_old_events(days: int) -> int:
+    deleted, last = 0, ("-infinity", 0)
+    with connections[configuration.database()].cursor() as cursor:
+        while True:
+            cursor.execute(_OLD_EVENTS, [days, *last, DELETED_AT_ONCE])
+            found = cursor.fetchall()
+            orphans = [id for _, id, has_task in found if not has_task]
+            cursor.execute("DELETE FROM durable_tasks_event WHERE id = ANY(%s)", [orphans])
+            deleted += cursor.rowcount
+            if len(found) < DELETED_AT_ONCE:
+                return int(deleted)
+            last = found[-1][0], found[-1][1]

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.conf import settings
 
+LONGEST_DAYS = 36_500  # a century before now is still a date
+
 
 def database() -> str:
     """Return the alias of the one database that holds the rows, and whose commits enqueue."""
@@ -58,6 +60,11 @@ def cleanup_queue() -> str:
     return str(getattr(settings, "DURABLE_TASKS_QUEUE", "default"))
 
 
+def history_days() -> int:
+    """Return how long it is known what became of a failed task: a month answers most questions."""
+    return min(int(getattr(settings, "DURABLE_TASKS_HISTORY_DAYS", 30)), LONGEST_DAYS)
+
+
 def redacted_names() -> tuple[str, ...]:
     """Return the words that make an argument's value a secret, wherever its name holds one."""
     words = ("password", "passwd", "secret", "token", "api_key", "authorization", "cookie")
@@ -76,5 +83,6 @@ NAMES = (
     "DURABLE_TASKS_POLL_SECONDS",
     "DURABLE_TASKS_QUEUES",
     "DURABLE_TASKS_QUEUE",
+    "DURABLE_TASKS_HISTORY_DAYS",
     "DURABLE_TASKS_REDACT",
 )

@@ -22,8 +22,8 @@ from .models import TaskRow
 from .obstacles import obstacle
 from .selection import Group, Selection, count, groups, rows
 
-__all__ = ["Group", "Outcome", "Selection", "alarms", "count", "discard", "groups", "now"]
-__all__ += ["obstacles", "replay", "replay_failed_of", "rows"]
+__all__ = ["Group", "Outcome", "Selection", "alarms", "count", "discard", "foreseen", "groups"]
+__all__ += ["now", "obstacles", "replay", "replay_failed_of", "rows"]
 
 # A transaction of some hundred milliseconds; what has been done stays, whatever stops the rest.
 AT_ONCE = 1000
@@ -143,6 +143,21 @@ class _Position:
         return f"{self.began}|{self.failed_at}|{self.id}"
 
 
+def foreseen(selection: Selection) -> dict[str, int]:
+    """Return how many could not be replayed, and why, as far as one knows without trying."""
+    where, values = selection.where()
+    left = Counter[str]()
+    with connections[configuration.database()].cursor() as cursor:
+        cursor.execute(
+            "SELECT name, queue, plain, arguments <> '', count(*) FROM durable_tasks_task"  # noqa: S608
+            f" WHERE {where} GROUP BY 1, 2, 3, 4",
+            values,
+        )
+        for name, queue, plain, has_arguments, number in cursor.fetchall():
+            left[obstacle(name, queue, plain=plain, has_arguments=has_arguments)] += number
+    return {why: number for why, number in left.items() if why}
+
+
 def _walk(
     operation: Operation,
     selection: Selection,
@@ -151,6 +166,8 @@ def _walk(
     seconds: float | None,
     after: str | None,
 ) -> Outcome:
+    if not selection.is_failed_alone():
+        raise ValueError("Only failed tasks can be replayed or discarded; cancel the others.")
     position = _Position(began=now().isoformat()) if after is None else _Position.read(after)
     until = None if seconds is None else time.monotonic() + seconds
     done, left = 0, Counter[str]()

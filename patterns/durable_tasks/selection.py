@@ -1,4 +1,4 @@
-"""Which failed tasks are meant: one WHERE for lists, counts, groups, replay and discard."""
+"""Which tasks are meant: one WHERE for lists, counts, groups, replay, discard and cancel."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -24,10 +24,12 @@ LISTED = (
 class Selection:
     """Failed tasks. None narrows nothing; "" is a task without a name, of an unreadable message.
 
-    `since` and `until` are of the last failure, and included. `text` is looked for in task, error
-    and redacted arguments, in any case.
+    `since` and `until` are of the last failure, and included; where `states` says that others are
+    meant, of the enqueuing. `text` is looked for in task, error and redacted arguments, whatever
+    its case.
     """
 
+    states: Collection[State] = (State.FAILED,)
     ids: Collection[UUID] | None = None
     name: str | None = None
     queue: str | None = None
@@ -39,11 +41,13 @@ class Selection:
 
     def where(self) -> tuple[str, list[Any]]:
         """Return the condition on `durable_tasks_task`, and its parameters."""
-        conditions, values = [f"state = {State.FAILED.value}"], []
+        # As literals: only so does a partial index match.
+        states = [str(State(each).value) for each in self.states]
+        conditions, values = [f"state = {' OR state = '.join(states)}"], []
         for condition, value in self._conditions():
             conditions.append(condition)
             values += [value] * condition.count("%s")
-        return " AND ".join(conditions), values
+        return f"({') AND ('.join(conditions)})", values
 
     def is_everything(self) -> bool:
         """Tell whether nothing was narrowed."""
@@ -57,12 +61,21 @@ class Selection:
             if (value := getattr(self, column)) is not None:
                 found.append((f"{column} = %s", clean(value, TEXT_CHARACTERS)))
         if self.since is not None:
-            found.append(("failed_at >= %s", self.since))
+            found.append((f"{self.dated_by} >= %s", self.since))
         if self.until is not None:
-            found.append(("failed_at <= %s", self.until))
+            found.append((f"{self.dated_by} <= %s", self.until))
         if self.text:
-            found.append(("(name ILIKE %s OR error ILIKE %s OR shown ILIKE %s)", _like(self.text)))
+            found.append(("name ILIKE %s OR error ILIKE %s OR shown ILIKE %s", _like(self.text)))
         return found
+
+    @property
+    def dated_by(self) -> str:
+        """Return the column that says when."""
+        return "failed_at" if self.is_failed_alone() else "enqueued_at"
+
+    def is_failed_alone(self) -> bool:
+        """Tell whether all it means is failed tasks, which are dated by their failure."""
+        return set(self.states) == {State.FAILED}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,12 +115,14 @@ def groups(selection: Selection, limit: int = 100) -> list[Group]:
 
 
 def rows(selection: Selection, limit: int) -> list[TaskRow]:
-    """Return the newest failures, without what is large (loaded where it is asked for)."""
+    """Return the newest, without what is large (loaded where it is asked for)."""
     where, values = selection.where()
+    # Ids are in the order in which tasks were enqueued.
+    order = "failed_at DESC" if selection.is_failed_alone() else "id DESC"
     return list(
         TaskRow.objects.using(configuration.database()).raw(
             f"SELECT {LISTED} FROM durable_tasks_task WHERE {where}"  # noqa: S608
-            " ORDER BY failed_at DESC LIMIT %s",
+            f" ORDER BY {order} LIMIT %s",
             [*values, limit],
         )
     )

@@ -1,4 +1,4 @@
-"""The pattern's own task, for beat."""
+"""The pattern's own tasks, for beat."""
 
 from celery import shared_task
 
@@ -15,3 +15,17 @@ from . import cleanup, configuration
 def delete_old_firings() -> None:
     """Delete old firings of beat, a day's worth at a time if it runs daily. Safe to run again."""
     cleanup.delete_old_firings()
+
+
+@shared_task(  # type: ignore[call-overload, untyped-decorator]
+    name="durable_tasks.delete_old_history",
+    queue=configuration.cleanup_queue(),
+    ignore_result=True,
+    atomic=False,
+)
+def delete_old_history() -> None:
+    """Delete what was discarded long ago, and the events of tasks long gone; never a failed task.
+
+    Safe to run again.
+    """
+    cleanup.delete_old_history()

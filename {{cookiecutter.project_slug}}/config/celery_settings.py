@@ -73,6 +73,10 @@ beat_schedule: dict[str, dict[str, Any]] = {
         "task": "durable_tasks.delete_old_firings",
         "schedule": 3600,
     },
+    "durable_tasks.delete_old_history": {
+        "task": "durable_tasks.delete_old_history",
+        "schedule": 3600,
+    },
 }
 # There are no results to clean up: without this, beat would send `celery.backend_cleanup`.
 result_expires = None

@@ -1,0 +1,177 @@
+"""`manage.py failed`: list, show, replay and discard failed tasks."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from ... import described, failed, terminal
+from ...failed import Outcome, Selection
+from ...terminal import counted, table, when
+
+ABANDONED = 130  # as a shell has it for Ctrl-C
+DONE = {"replay": "replayed", "discard": "discarded"}
+
+
+class Command(BaseCommand):
+    """The failed set for who is at a terminal. Exit status: 0 for done, and for nothing to do; 1
+    where a named task is not failed or some stay; 2 for a wrong command line; 130 for Ctrl-C."""
+
+    help = (
+        "List, show, replay and discard failed tasks. Exit status: 0 done, or nothing to do;"
+        " 1 an id is of no failed task, or some tasks stay failed; 130 Ctrl-C."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """One subcommand for each thing to do."""
+        actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+        for name, help_text in (
+            ("list", "the newest failures, or --group"),
+            ("replay", "let them run again"),
+            ("discard", "give them up; kept as history for a while"),
+        ):
+            action = actions.add_parser(name, help=help_text)
+            terminal.add_filters(action, "failed")
+            action.add_argument("--exception", metavar="TYPE", help="with this type of error")
+            action.add_argument("--reason", help="that ended for this reason: crashes, expired ...")
+            action.add_argument("--json", action="store_true", help="write JSON")
+            if name == "list":
+                action.add_argument("--group", action="store_true", help="count equal failures")
+                action.add_argument("--limit", type=int, default=50, help="default: 50")
+            else:
+                terminal.add_consent(action)
+        show = actions.add_parser("show", help="everything about a task, and its history")
+        show.add_argument("ids", nargs="+", metavar="ID")
+        show.add_argument("--arguments", action="store_true", help="as they are, not redacted")
+        show.add_argument("--json", action="store_true", help="write JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it."""
+        if options["action"] == "show":
+            self._show(options)
+            return
+        chosen = terminal.selection(
+            options, exception=options["exception"], reason=options["reason"]
+        )
+        if options["action"] == "list":
+            self._list(chosen, options)
+        else:
+            self._change(chosen, options)
+
+    def _list(self, chosen: Selection, options: dict[str, Any]) -> None:
+        limit = max(1, options["limit"])
+        if options["group"]:
+            groups = failed.groups(chosen, limit)
+            self._write(options, [described.group(each) for each in groups], _lines_of_groups)
+            return
+        rows = failed.rows(chosen, limit)
+        self._write(options, [described.row(each) for each in rows], _lines_of_rows)
+        if len(rows) == limit and not options["json"]:
+            total = failed.count(chosen)
+            self.stderr.write(
+                f"The newest {limit:,} of {total:,}. `failed list --group` counts equal failures.",
+                lambda text: text,
+            )
+
+    def _write(
+        self, options: dict[str, Any], found: list[dict[str, Any]], lines: Callable[..., Any]
+    ) -> None:
+        if options["json"]:
+            self.stdout.write(described.as_json(found))
+        elif found:
+            self.stdout.write(table(lines(found)))
+        else:
+            self.stdout.write("No failed tasks.")
+
+    def _show(self, options: dict[str, Any]) -> None:
+        ids = terminal.selection({**dict.fromkeys(_FILTERS), "ids": options["ids"]}).ids or ()
+        found = [described.whole(each, with_arguments=options["arguments"]) for each in ids]
+        if options["json"]:
+            self.stdout.write(described.as_json([each for each in found if each]))
+        else:
+            self.stdout.write("\n\n".join(described.as_text(each) for each in found if each))
+        if missing := [str(id) for id, each in zip(ids, found, strict=True) if each is None]:
+            raise CommandError(f"There is no task {', '.join(missing)}, and no history of one.")
+
+    def _change(self, chosen: Selection, options: dict[str, Any]) -> None:
+        if chosen.is_everything() != options["all"]:
+            raise CommandError(f"Say which tasks to {options['action']}: ids, filters, or --all.")
+        # What fails from now on was not counted, and is not touched.
+        until = failed.now()
+        chosen = replace(chosen, until=min(until, chosen.until or until))
+        total = failed.count(chosen)
+        if options["dry_run"]:
+            left = failed.foreseen(chosen) if options["action"] == "replay" else {}
+            self._tell(options, Outcome(done=total - sum(left.values()), left=left))
+            return
+        question = f"{options['action'].capitalize()} {counted(total)}?"
+        if total > 1 and not options["yes"] and not terminal.agreed(question):
+            raise CommandError("Nothing was done.")
+        outcome = self._changed(chosen, options, total)
+        self._tell(options, outcome)
+        named = len(set(chosen.ids or ()))
+        if named > outcome.done + sum(outcome.left.values()):
+            raise CommandError(
+                f"Of the {counted(named)} named, {total:,} had failed and matched: `failed show`"
+                " says what became of the others."
+            )
+        if outcome.left:
+            raise CommandError(f"{counted(sum(outcome.left.values()))} stay failed.")
+
+    def _changed(self, chosen: Selection, options: dict[str, Any], total: int) -> Outcome:
+        change = failed.replay if options["action"] == "replay" else failed.discard
+        done = 0
+
+        def progress(count: int) -> None:
+            nonlocal done
+            done = count
+            if total >= terminal.PROGRESS_FROM:
+                self.stderr.write(f"{count:,} of {total:,} {word}", lambda text: text)
+
+        word = DONE[options["action"]]
+        try:
+            return change(chosen, by=terminal.person(options["by"]), progress=progress)
+        except KeyboardInterrupt:
+            self.stderr.write(f"Stopped: {counted(done)} {word}, the rest is as it was.")
+            sys.exit(ABANDONED)
+
+    def _tell(self, options: dict[str, Any], outcome: Outcome) -> None:
+        word = DONE[options["action"]]
+        if options["json"]:
+            left = [{"reason": why, "count": count} for why, count in outcome.left.items()]
+            told = {word: outcome.done, "left": left, "dry_run": options["dry_run"]}
+            self.stdout.write(json.dumps(told))
+            return
+        would = "would be " if options["dry_run"] else ""
+        self.stdout.write(f"{counted(outcome.done)} {would}{word}.")
+        for why, count in outcome.left.items():
+            stay = "would stay" if options["dry_run"] else "stay"
+            self.stdout.write(f"{counted(count)} {stay}: {terminal.printable(why)}")
+
+
+_FILTERS = ("task", "queue", "since", "until", "text")
+
+
+def _lines_of_groups(groups: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    head = ("FAILED", "TASK", "EXCEPTION", "FIRST", "NEWEST")
+    return [
+        head,
+        *(
+            (f"{g['count']:,}", g["task"], g["exception"], when(g["first"]), when(g["newest"]))
+            for g in groups
+        ),
+    ]
+
+
+def _lines_of_rows(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    head = ("ID", "FAILED AT", "TASK", "QUEUE", "REASON", "ERROR")
+    return [
+        head,
+        *(
+            (r["id"], when(r["failed_at"]), r["task"], r["queue"], r["reason"], r["error"])
+            for r in rows
+        ),
+    ]

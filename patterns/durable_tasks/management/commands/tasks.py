@@ -1,0 +1,114 @@
+"""`manage.py tasks`: list tasks that have not ended, and cancel them."""
+
+import json
+import sys
+from dataclasses import replace
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from ... import cancel, described, failed, selection, terminal
+from ...models import State
+from ...terminal import counted, table, when
+from .failed import ABANDONED
+
+WAITING = (State.SCHEDULED, State.READY, State.PUBLISHED)
+STATES = {each.label: each for each in State}
+
+
+class Command(BaseCommand):
+    """What waits and what runs. Flower shows nothing of a backlog that is still in PostgreSQL."""
+
+    help = (
+        "List tasks that wait or run, or cancel them. A cancelled task is in the failed set."
+        " Exit status: 0 done, or nothing to do; 1 an id was not of such a task; 130 Ctrl-C."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """What to do, and to which."""
+        actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+        listing = actions.add_parser("list", help="the newest of them")
+        terminal.add_filters(listing, "enqueued")
+        listing.add_argument("--state", choices=STATES, help="default: all but failed, discarded")
+        listing.add_argument("--limit", type=int, default=50, help="default: 50")
+        listing.add_argument("--json", action="store_true", help="write JSON")
+        cancelling = actions.add_parser("cancel", help="those that wait")
+        terminal.add_filters(cancelling, "enqueued")
+        terminal.add_consent(cancelling)
+        cancelling.add_argument(
+            "--running",
+            action="store_true",
+            help="also those that run: what they change in the database is discarded, what they"
+            " have done outside stays done",
+        )
+        cancelling.add_argument("--json", action="store_true", help="write JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it."""
+        if options["action"] == "list":
+            self._list(options)
+        else:
+            self._cancel(options)
+
+    def _list(self, options: dict[str, Any]) -> None:
+        states = (STATES[options["state"]],) if options["state"] else (*WAITING, State.RUNNING)
+        chosen = terminal.selection(options, states=states)
+        rows = [described.row(each) for each in selection.rows(chosen, max(1, options["limit"]))]
+        if options["json"]:
+            self.stdout.write(described.as_json(rows))
+        elif rows:
+            self.stdout.write(table([HEAD, *map(_line, rows)]))
+        else:
+            self.stdout.write("No such tasks.")
+
+    def _cancel(self, options: dict[str, Any]) -> None:
+        states = (*WAITING, State.RUNNING) if options["running"] else WAITING
+        chosen = terminal.selection(options, states=states)
+        if chosen.is_everything() != options["all"]:
+            raise CommandError("Say which tasks to cancel: ids, filters, or --all.")
+        until = failed.now()  # what is enqueued from now on was not counted
+        chosen = replace(chosen, until=min(until, chosen.until or until))
+        total = selection.count(chosen)
+        if options["dry_run"]:
+            self._tell(options, total)
+            return
+        asks = total > 1 and not options["yes"]
+        if asks and not terminal.agreed(f"Cancel {counted(total)}?"):
+            raise CommandError("Nothing was done.")
+        done = self._cancelled(chosen, options)
+        self._tell(options, done)
+        if (named := len(set(chosen.ids or ()))) > done:
+            raise CommandError(
+                f"Of the {counted(named)} named, {named - done:,} had ended, or matched nothing"
+                f"{'' if options['running'] else ', or runs (--running cancels those too)'}."
+            )
+
+    def _cancelled(self, chosen: selection.Selection, options: dict[str, Any]) -> int:
+        done = 0
+
+        def progress(count: int) -> None:
+            nonlocal done
+            done = count
+            self.stderr.write(f"{count:,} cancelled", lambda text: text)
+
+        try:
+            return cancel.cancel_all(chosen, by=terminal.person(options["by"]), progress=progress)
+        except KeyboardInterrupt:
+            self.stderr.write(f"Stopped: {counted(done)} cancelled, the rest is as it was.")
+            sys.exit(ABANDONED)
+
+    def _tell(self, options: dict[str, Any], done: int) -> None:
+        if options["json"]:
+            told = {"cancelled": done, "dry_run": options["dry_run"]}
+            self.stdout.write(json.dumps(told))
+            return
+        self.stdout.write(f"{counted(done)} {'would be ' * options['dry_run']}cancelled.")
+
+
+HEAD = ("ID", "STATE", "ENQUEUED AT", "DUE AT", "TASK", "QUEUE", "ARGUMENTS", "LAST ERROR")
+
+
+def _line(row: dict[str, Any]) -> tuple[str, ...]:
+    times = when(row["enqueued_at"]), when(row["due_at"])
+    words = row["task"], row["queue"], row["arguments"], row["error"]
+    return (row["id"], row["state"], *times, *words)

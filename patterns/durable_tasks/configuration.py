@@ -65,6 +65,11 @@ def history_days() -> int:
     return min(int(getattr(settings, "DURABLE_TASKS_HISTORY_DAYS", 30)), LONGEST_DAYS)
 
 
+def other_apps() -> dict[str, str]:
+    """Return the dotted path of the Celery app of each queue that is not the current app's."""
+    return dict(getattr(settings, "DURABLE_TASKS_OTHER_APPS", {}))
+
+
 def redacted_names() -> tuple[str, ...]:
     """Return the words that make an argument's value a secret, wherever its name holds one."""
     words = ("password", "passwd", "secret", "token", "api_key", "authorization", "cookie")
@@ -85,4 +90,5 @@ NAMES = (
     "DURABLE_TASKS_QUEUE",
     "DURABLE_TASKS_HISTORY_DAYS",
     "DURABLE_TASKS_REDACT",
+    "DURABLE_TASKS_OTHER_APPS",
 )

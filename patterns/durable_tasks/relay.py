@@ -54,9 +54,18 @@ class Relay:
     starts. Everything it does can be done twice.
     """
 
-    def __init__(self, app: Celery, queues: Iterable[str] = ()) -> None:
-        """Publish for `app`; for the named queues alone, where there are any."""
-        self.app, self.only = app, tuple(queues)
+    def __init__(
+        self,
+        app: Celery,
+        queues: Iterable[str] = (),
+        *,
+        but: Iterable[str] = (),
+        has_upkeep: bool = True,
+    ) -> None:
+        """Publish for `app`: for the named queues alone, where there are any, and for none of
+        `but`, which are other apps'. One relay of a process does the upkeep of all queues."""
+        self.app, self.only, self.but = app, tuple(queues), frozenset(but)
+        self.has_upkeep = has_upkeep
         self.broker, self.upkeep, self.listener = Broker(app), Upkeep(), listening.Listener()
         self.outage: BaseException | None = None
         self._pause_seconds = PAUSE_SECONDS
@@ -83,7 +92,7 @@ class Relay:
         """
         reset_queries()  # with DEBUG, Django keeps what a process has ever asked
         published = self._publish_all()
-        return published, self.upkeep.turn()
+        return published, self.has_upkeep and self.upkeep.turn()
 
     def _turn_and_wait(self) -> None:
         try:
@@ -144,8 +153,8 @@ class Relay:
         return [each for each in waiting if self._is_served(each.queue, now)]
 
     def _is_served(self, queue: str, now: float) -> bool:
-        is_named = not self.only or queue in self.only
-        return is_named and self._wrong_until.get(queue, 0.0) <= now
+        is_ours = (not self.only or queue in self.only) and queue not in self.but
+        return is_ours and self._wrong_until.get(queue, 0.0) <= now
 
     def _publish(self, waiting: Waiting) -> int:
         queue = waiting.queue

@@ -5,9 +5,9 @@ import signal
 import threading
 from typing import Any
 
-from celery import current_app
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from ... import other_apps
 from ...relay import Relay
 
 # What is stuck in a call that nothing interrupts, a frozen database's for one, is not waited for.
@@ -32,15 +32,18 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, _end)
         signal.signal(signal.SIGINT, _end)
         queues = [name.strip() for name in options["queues"].split(",") if name.strip()]
-        app: Any = current_app
-        relay = Relay(app._get_current_object(), queues)
+        try:
+            relays = other_apps.relays(queues)
+        except ImportError as error:
+            raise CommandError(f"DURABLE_TASKS_OTHER_APPS: {error}") from error
         if options["once"]:
-            self._once(relay)
+            published = sum(self._once(relay) for relay in relays)
+            self.stdout.write(f"{published} messages published.")
             return
         self.stderr.write("relay: publishing")
-        relay.run()
+        other_apps.run(relays)
 
-    def _once(self, relay: Relay) -> None:
+    def _once(self, relay: Relay) -> int:
         # What a turn promotes or discovers, the next one publishes.
         published = 0
         is_first = has_more = True
@@ -50,7 +53,7 @@ class Command(BaseCommand):
             published += count
         if relay.outage is not None:
             raise CommandError(f"The broker is away: {relay.outage.__cause__ or relay.outage}")
-        self.stdout.write(f"{published} messages published.")
+        return published
 
 
 def _end(*_: Any) -> None:

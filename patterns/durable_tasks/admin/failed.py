@@ -1,0 +1,106 @@
+"""The failed tasks in the admin: equal failures as groups, each task below, and what to do."""
+
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+from .. import configuration
+from ..selection import Group, groups
+from . import acting, choosing, filters, listing, permissions, row_page, showing, words
+from .pages import LABEL, Pages
+
+# Of groups: a screen of them, and as many as a page can bear.
+GROUPS_SHOWN = 15
+MOST_GROUPS = 500
+
+
+class FailedTaskAdmin(Pages):
+    """Looked at by who has `view_failedtask`; replay and discard are permissions of their own."""
+
+    def get_urls(self) -> list[Any]:
+        """Add the pages of the two actions."""
+        wrap, prefix = self.admin_site.admin_view, f"{LABEL}_{self.opts.model_name}"
+        own = [
+            path(f"{action.name}/", wrap(self._act(action)), name=f"{prefix}_{action.name}")
+            for action in acting.ACTIONS
+        ]
+        return [*own, *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the groups, and the tasks one by one, that the request's filter leaves."""
+        permissions.allow(request, permissions.VIEW_FAILED)
+        with listing.by_index():
+            return self.page(request, "failed.html", "Failed tasks", **self._context(request))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show all that is known of one task."""
+        permissions.allow(request, permissions.VIEW_FAILED)
+        return row_page.row_page(self, request, object_id)
+
+    def _act(self, action: acting.Action) -> Any:
+        def view(request: HttpRequest) -> HttpResponse:
+            return acting.act(self, request, action)
+
+        # Each thousand rows commit by themselves, whatever the project does with its requests.
+        return transaction.non_atomic_requests(using=configuration.database())(view)
+
+    def _context(self, request: HttpRequest) -> dict[str, Any]:
+        choice = choosing.choice(request)
+        found = groups(choice.selection(), MOST_GROUPS)
+        # More kinds than that: what is exact is left to whoever counts.
+        total = sum(each.count for each in found)
+        shown = found if "all_groups" in request.GET else found[:GROUPS_SHOWN]
+        return {
+            "is_list": True,
+            "choice": choice,
+            "total": total,
+            "counted": words.count(total, "task"),
+            "number": f"{total:,}",
+            "everything": choice.query(all="1"),
+            "groups": self._groups(shown, choice),
+            "groups_left": len(found) - len(shown),
+            "all_groups": choice.query(all_groups="1"),
+            "actions": self._actions(request),
+            "filters": filters.of_failed(choice, found),
+            "has_text": True,
+            **self._rows(request, choice),
+        }
+
+    def _rows(self, request: HttpRequest, choice: choosing.Choice) -> dict[str, Any]:
+        page = listing.page_number(request.GET)
+        rows, has_more = listing.failed(choice.selection(), page)
+        return {
+            "rows": [(row, self.address("change", row.id)) for row in rows],
+            **listing.turning(choice, page, has_more),
+        }
+
+    def _groups(self, found: list[Group], choice: choosing.Choice) -> list[dict[str, Any]]:
+        errors = listing.newest_errors(found)
+        return [
+            {
+                "title": showing.line(group.name) or "(no name)",
+                "exception": words.reason(showing.line(group.exception)),
+                "error": error,
+                "group": group,
+                "number": f"{group.count:,}",
+                "query": choice.query(name=group.name or " ", exception=group.exception or " "),
+            }
+            for group, error in zip(found, errors, strict=True)
+        ]
+
+    def _actions(self, request: HttpRequest) -> list[dict[str, Any]]:
+        return [
+            {"name": action.name, "verb": action.verb, "address": self.address(action.name)}
+            for action in acting.ACTIONS
+            if permissions.may(request, action.permission)
+        ]

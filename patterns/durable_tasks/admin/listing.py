@@ -1,0 +1,153 @@
+"""Rows for lists: few, cut, found by index, however many and however large they are."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connections, transaction
+from django.http import QueryDict
+
+from .. import configuration
+from ..models import State
+from ..selection import Group, Selection
+from . import choosing, showing, subjects, words
+
+ROWS_A_PAGE = 50
+# Behind that nobody turns pages, and PostgreSQL would walk through all that is before.
+MOST_COUNTED = 10_000
+ERROR_CHARACTERS = 600
+# A subject is read from arguments that are short; longer ones are not fetched for a list.
+ARGUMENT_BYTES = 4_096
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a list says about a task."""
+
+    id: UUID
+    name: str
+    queue: str
+    state: int
+    plain: bool
+    enqueued_at: datetime
+    due_at: datetime
+    started_at: datetime | None
+    failed_at: datetime | None
+    discarded_at: datetime | None
+    retries: int
+    crashes: int
+    failures: int
+    reason: str
+    worker: str
+    error: str
+    shown: str
+    arguments: str | None
+    subject: str = ""
+
+    @property
+    def title(self) -> str:
+        """Return the task's name; a message that could not be read may have none."""
+        return showing.line(self.name) or "(no name)"
+
+    @property
+    def what(self) -> str:
+        """Return what tells it from others of its name: its subject, else its arguments."""
+        return showing.line(self.subject) or showing.call(self.shown)
+
+    @property
+    def why(self) -> str:
+        """Return its error on one line, else the reason."""
+        return showing.line(self.error) or words.reason(self.reason)
+
+    @property
+    def reason_in_words(self) -> str:
+        """Return the reason as people say it."""
+        return words.reason(self.reason)
+
+    @property
+    def state_in_words(self) -> str:
+        """Return the state as people say it."""
+        return State(self.state).label
+
+    @property
+    def attempts_in_words(self) -> str:
+        """Return how often it was run since it was enqueued, or replayed."""
+        return words.attempts(self)
+
+
+# The large columns are cut by PostgreSQL. First the ids, then their rows: what is passed over on
+# the way to a page is not read.
+_ROWS = f"""
+SELECT id, name, queue, state, plain, enqueued_at, due_at, started_at, failed_at, discarded_at,
+    retries, crashes, failures, reason, worker, left(error, {ERROR_CHARACTERS}), left(shown, 2500),
+    CASE WHEN octet_length(arguments) <= {ARGUMENT_BYTES} THEN arguments END
+FROM unnest(%s::uuid[]) WITH ORDINALITY AS chosen (pk, position)
+JOIN durable_tasks_task ON id = pk ORDER BY position
+"""  # noqa: S608  constants
+_FAILED = """
+SELECT id FROM durable_tasks_task WHERE {where} ORDER BY failed_at DESC, id DESC LIMIT %s OFFSET %s
+"""
+_NEWEST_ERRORS = f"""
+SELECT (SELECT left(error, {ERROR_CHARACTERS}) FROM durable_tasks_task t
+    WHERE state = 4 AND t.name = g.name AND t.exception = g.exception
+    ORDER BY failed_at DESC LIMIT 1)
+FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS g (name, exception, position)
+ORDER BY position
+"""  # noqa: S608
+# Statistics are older than a burst of failures; the partial indexes are right at any time.
+_BY_INDEX = "SELECT set_config('enable_seqscan', 'off', true)"
+
+
+def failed(selection: Selection, page: int) -> tuple[list[Row], bool]:
+    """Return a page of failed tasks, the newest first, and whether there is another."""
+    where, values = selection.where()
+    values = [*values, ROWS_A_PAGE + 1, (page - 1) * ROWS_A_PAGE]
+    ids = [row[0] for row in ask(_FAILED.format(where=where), values)]
+    return rows(ids[:ROWS_A_PAGE]), len(ids) > ROWS_A_PAGE
+
+
+def rows(ids: list[UUID]) -> list[Row]:
+    """Return what lists say about these tasks, each with its subject, in this order."""
+    return subjects.added([Row(*values) for values in ask(_ROWS, [ids])]) if ids else []
+
+
+def newest_errors(groups: list[Group]) -> list[str]:
+    """Return the newest error of each group, on one line."""
+    columns = [[each.name for each in groups], [each.exception for each in groups]]
+    return [showing.line(row[0] or "") for row in ask(_NEWEST_ERRORS, columns)] if groups else []
+
+
+def page_number(data: QueryDict) -> int:
+    """Return which page is asked for."""
+    return choosing.number(data, "page", MOST_COUNTED // ROWS_A_PAGE) or 1
+
+
+def turning(choice: choosing.Choice, page: int, has_more: bool) -> dict[str, Any]:
+    """Return what a page of a list says about the others."""
+    has_more = has_more and page < MOST_COUNTED // ROWS_A_PAGE
+    return {
+        "page": page,
+        "previous_page": choice.query(page=str(page - 1)) if page > 1 else "",
+        "next_page": choice.query(page=str(page + 1)) if has_more else "",
+        "back": choice.query().removeprefix("?"),
+    }
+
+
+@contextmanager
+def by_index() -> Iterator[None]:
+    """Let a page's queries go by the indexes: a block around all of them."""
+    alias = configuration.database()
+    with transaction.atomic(using=alias):
+        with connections[alias].cursor() as cursor:
+            cursor.execute(_BY_INDEX)
+        yield
+
+
+def ask(statement: str, values: list[Any]) -> list[tuple[Any, ...]]:
+    """Run a statement that reads, and return its rows."""
+    with connections[configuration.database()].cursor() as cursor:
+        cursor.execute(statement, values)
+        return list(cursor.fetchall())

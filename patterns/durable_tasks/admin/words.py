@@ -1,0 +1,74 @@
+"""What the pages say about states, reasons and events, to people who did not write this."""
+
+from typing import Any, Protocol
+
+from ..models import State
+
+REASONS = {
+    "retries": "retries used up",
+    "error": "error",
+    "time_limit": "time limit",
+    "crashes": "crashes",
+    "unknown": "unknown task",
+    "malformed": "unreadable message",
+    "unpublishable": "cannot be published",
+    "expired": "expired",
+    "cancelled": "cancelled",
+    "unsent": "not sent by beat",
+}
+EXPLANATIONS = {
+    "retries": "It was tried again as often as it may be, and failed each time.",
+    "error": "It raised an error that is not tried again.",
+    "time_limit": "It ran longer than it may, and was stopped.",
+    "crashes": "It ended the process that ran it, as often as it may. Look there first: a replay"
+    " runs it in a worker again.",
+    "unknown": "No worker of its queue knows a task of this name. Deploy the code that has it"
+    " before it is replayed.",
+    "malformed": "A worker took a message that it could not read.",
+    "unpublishable": "The relay could not hand it to the broker.",
+    "expired": "Its time was over before a worker started it. A replay runs it all the same.",
+    "cancelled": "Somebody cancelled it.",
+    "unsent": "Beat could not enqueue it.",
+}
+# Ended by what the run did: the last one is neither a retry nor a crash.
+ENDED_BY_RUN = ("retries", "error", "time_limit")
+STATES = {
+    State.SCHEDULED: "waits for its time",
+    State.READY: "waits for the relay to publish it",
+    State.PUBLISHED: "waits for a worker",
+    State.RUNNING: "runs now",
+    State.FAILED: "has failed",
+    State.DISCARDED: "was discarded",
+}
+_PLURALS = {"retry": "retries", "crash": "crashes"}
+
+
+def reason(name: str) -> str:
+    """Return a reason in words; one that is not known here as it is."""
+    return REASONS.get(name, name)
+
+
+def count(number: int, of: str = "task") -> str:
+    """Return "1 task", "12,000 tasks"."""
+    return f"{number:,} {of if number == 1 else _PLURALS.get(of, f'{of}s')}"
+
+
+def attempts(row: "Attempted") -> str:
+    """Return how often a task was run since it was enqueued, or replayed."""
+    was_ended = row.state == State.FAILED and row.reason in ENDED_BY_RUN
+    runs = row.retries + row.crashes + (row.state == State.RUNNING or was_ended)
+    if row.started_at is None or not runs:
+        return "none yet" if row.state < State.FAILED else "none"
+    parts = [count(row.retries, "retry")] if row.retries else []
+    parts += [count(row.crashes, "crash")] if row.crashes else []
+    return f"{runs}{' (' + ', '.join(parts) + ')' if parts else ''}"
+
+
+class Attempted(Protocol):
+    """What is asked of a row."""
+
+    state: Any
+    reason: Any
+    retries: Any
+    crashes: Any
+    started_at: Any

@@ -1,0 +1,1 @@
+{{ pattern("durable_tasks/static/durable_tasks/pages.js") }}

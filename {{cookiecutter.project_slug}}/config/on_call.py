@@ -1,4 +1,4 @@
-"""The group "On call": who sees failed tasks, replays or discards them, and cancels waiting ones."""
+"""The group "On call": who sees failed tasks, replays or discards them, and cancels others."""
 
 from typing import Any
 

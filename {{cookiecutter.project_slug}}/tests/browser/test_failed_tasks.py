@@ -1,7 +1,6 @@
 """The story's afternoon: mails fail, staff find out why, repair the cause, and replay them all."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group

@@ -121,3 +121,39 @@ def hold_lock(note_id):
 def retry_commit(text):
     """Write what the database may refuse at the COMMIT."""
     write(text)
+
+
+def need(text, path):
+    write(text)
+    if not Path(path).exists():
+        raise ValueError(f"{path} is not there")
+
+
+@app.task(name="shop.needs")
+def needs(text, path):
+    """Write, and fail until a file is there."""
+    need(text, path)
+
+
+@app.task(name="shop.plain_needs", durable=False)
+def plain_needs(text, path):
+    """The same as an ordinary task."""
+    need(text, path)
+
+
+def hooked(name):
+    """Return what writes down that it was called; a bad call is refused."""
+
+    def hook(self, each):
+        for args, _ in each:
+            write(f"{name} {args[0]}")
+            if args[0] == "bad":
+                raise LookupError("a bad one")
+
+    return hook
+
+
+@app.task(name="shop.hooked", on_replay=hooked("replayed"), on_discard=hooked("discarded"))
+def with_hooks(text):
+    """Write; tell what is done to its failed rows."""
+    write(text)

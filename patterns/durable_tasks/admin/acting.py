@@ -59,7 +59,7 @@ ACTIONS = (REPLAY, DISCARD)
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far it is, carried from one request to the next. It is for people: nothing relies on it."""
+    """How far it is, carried from one request to the next: for people, nothing relies on it."""
 
     total: int = 0
     done: int = 0
@@ -136,6 +136,7 @@ def _ask(
         "confirm.html",
         title,
         **{"action": action, "choice": choice, "total": total, "counted": words.count(total)},
+        **_obstacles(sample if action is REPLAY else [], total),
         groups=[_group(each) for each in found[:GROUPS_SHOWN]],
         has_more_groups=len(found) > GROUPS_SHOWN,
         sample=sample[:SAMPLE_ROWS],
@@ -143,6 +144,17 @@ def _ask(
         until=until,
         hidden=hidden(request, choice, total=str(total)),
     )
+
+
+def _obstacles(sample: list[listing.Row], total: int) -> dict[str, Any]:
+    """Return why some of the rows cannot be replayed, as far as the newest ones tell."""
+    found = [row.obstacle for row in sample if row.obstacle]
+    at_least = "At least " if len(sample) < total else ""
+    return {
+        "obstacles": sorted(set(found)),
+        "obstacles_number": len(found),
+        "obstacles_counted": f"{at_least}{words.count(len(found))}",
+    }
 
 
 def _group(group: Group) -> dict[str, str]:
@@ -211,7 +223,7 @@ def _left(text: str) -> dict[str, int]:
 def _tell(pages: "Pages", request: HttpRequest, action: Action, progress: Progress) -> None:
     told = f"{words.count(progress.done)} {'was' if progress.done == 1 else 'were'} {action.done}."
     if action is REPLAY:
-        told += " Each is gone from this list for good when it succeeds; one that fails again comes back."
+        told += " What succeeds is gone for good; what fails again comes back to this list."
     if progress.done:
         pages.message_user(request, told, messages.SUCCESS)
     for why, number in progress.left.items():

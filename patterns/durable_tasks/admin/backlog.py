@@ -54,8 +54,8 @@ SELECT queue, {{state}}, count(*) FROM (SELECT queue FROM durable_tasks_task
     WHERE state = {{state}} ORDER BY {{order}} LIMIT {MOST_COUNTED}) AS first GROUP BY queue
 """
 _OF_QUEUE = f"""
-SELECT name, {{state}}, (SELECT count(*) FROM (SELECT FROM durable_tasks_task
-    WHERE state = {{state}} AND queue = name LIMIT {MOST_COUNTED}) AS first)
+SELECT names.name, {{state}}, (SELECT count(*) FROM (SELECT FROM durable_tasks_task
+    WHERE state = {{state}} AND queue = names.name LIMIT {MOST_COUNTED}) AS first)
 FROM unnest(%s::text[]) AS names (name)
 """
 # The indexes of these two begin with the queue; a queue with much must not hide the others.

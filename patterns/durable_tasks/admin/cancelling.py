@@ -52,7 +52,8 @@ def _cancel(pages: "Pages", request: HttpRequest, choice: choosing.Choice) -> Ht
     by = acting.person(request)
     done = cancelling.cancel(choice.ids, by=by, is_running_too=is_running_too)
     if done:
-        told = f"{words.count(len(done))} cancelled: to be found under Failed tasks, and replayed there."
+        counted = words.count(len(done))
+        told = f"{counted} cancelled: to be found under Failed tasks, and replayed there."
         pages.message_user(request, told, messages.SUCCESS)
     if late := len(choice.ids) - len(done):
         told = f"{words.count(late)} had ended, or begun to run."

@@ -85,17 +85,17 @@ class FailedTaskAdmin(Pages):
         }
 
     def _groups(self, found: list[Group], choice: choosing.Choice) -> list[dict[str, Any]]:
-        errors = listing.newest_errors(found)
+        examples = listing.newest(found)
         return [
             {
                 "title": showing.line(group.name) or "(no name)",
                 "exception": words.reason(showing.line(group.exception)),
-                "error": error,
+                "example": examples.get((group.name, group.exception)),
                 "group": group,
                 "number": f"{group.count:,}",
                 "query": choice.query(name=group.name or " ", exception=group.exception or " "),
             }
-            for group, error in zip(found, errors, strict=True)
+            for group in found
         ]
 
     def _actions(self, request: HttpRequest) -> list[dict[str, Any]]:

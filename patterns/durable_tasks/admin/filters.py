@@ -73,14 +73,6 @@ def _filter(
     values = list(options) if labels else sorted(options)[:MOST_OPTIONS]
     if chosen is not None and chosen not in values:
         values.append(chosen)
-    return Filter(
-        name,
-        label,
-        any_,
-        [
-            Option(
-                each or " ", labels.get(each) or showing.line(each, 80) or "(none)", each == chosen
-            )
-            for each in values
-        ],
-    )
+    labelled = [(each, labels.get(each) or showing.line(each, 80) or "(none)") for each in values]
+    boxes = [Option(each or " ", shown, each == chosen) for each, shown in labelled]
+    return Filter(name, label, any_, boxes)

@@ -12,6 +12,7 @@ from django.http import QueryDict
 
 from .. import configuration
 from ..models import State
+from ..obstacles import obstacle
 from ..selection import Group, Selection
 from . import choosing, showing, subjects, words
 
@@ -41,9 +42,11 @@ class Row:
     crashes: int
     failures: int
     reason: str
+    exception: str
     worker: str
     error: str
     shown: str
+    has_arguments: bool
     arguments: str | None
     subject: str = ""
 
@@ -68,6 +71,12 @@ class Row:
         return words.reason(self.reason)
 
     @property
+    def obstacle(self) -> str:
+        """Return why it cannot be replayed; "" where it can."""
+        kept = {"plain": self.plain, "has_arguments": self.has_arguments}
+        return obstacle(self.name, self.queue, **kept) if self.state == State.FAILED else ""
+
+    @property
     def state_in_words(self) -> str:
         """Return the state as people say it."""
         return State(self.state).label
@@ -82,7 +91,8 @@ class Row:
 # the way to a page is not read.
 _ROWS = f"""
 SELECT id, name, queue, state, plain, enqueued_at, due_at, started_at, failed_at, discarded_at,
-    retries, crashes, failures, reason, worker, left(error, {ERROR_CHARACTERS}), left(shown, 2500),
+    retries, crashes, failures, reason, exception, worker, left(error, {ERROR_CHARACTERS}),
+    left(shown, 2500), arguments <> '',
     CASE WHEN octet_length(arguments) <= {ARGUMENT_BYTES} THEN arguments END
 FROM unnest(%s::uuid[]) WITH ORDINALITY AS chosen (pk, position)
 JOIN durable_tasks_task ON id = pk ORDER BY position
@@ -90,13 +100,12 @@ JOIN durable_tasks_task ON id = pk ORDER BY position
 _FAILED = """
 SELECT id FROM durable_tasks_task WHERE {where} ORDER BY failed_at DESC, id DESC LIMIT %s OFFSET %s
 """
-_NEWEST_ERRORS = f"""
-SELECT (SELECT left(error, {ERROR_CHARACTERS}) FROM durable_tasks_task t
+_NEWEST = """
+SELECT (SELECT id FROM durable_tasks_task t
     WHERE state = 4 AND t.name = g.name AND t.exception = g.exception
     ORDER BY failed_at DESC LIMIT 1)
-FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS g (name, exception, position)
-ORDER BY position
-"""  # noqa: S608
+FROM unnest(%s::text[], %s::text[]) AS g (name, exception)
+"""
 # Statistics are older than a burst of failures; the partial indexes are right at any time.
 _BY_INDEX = "SELECT set_config('enable_seqscan', 'off', true)"
 
@@ -114,10 +123,11 @@ def rows(ids: list[UUID]) -> list[Row]:
     return subjects.added([Row(*values) for values in ask(_ROWS, [ids])]) if ids else []
 
 
-def newest_errors(groups: list[Group]) -> list[str]:
-    """Return the newest error of each group, on one line."""
+def newest(groups: list[Group]) -> dict[tuple[str, str], Row]:
+    """Return the newest failure of each group, by task and exception: an example."""
     columns = [[each.name for each in groups], [each.exception for each in groups]]
-    return [showing.line(row[0] or "") for row in ask(_NEWEST_ERRORS, columns)] if groups else []
+    ids = [row[0] for row in ask(_NEWEST, columns) if row[0]] if groups else []
+    return {(row.name, row.exception): row for row in rows(ids)}
 
 
 def page_number(data: QueryDict) -> int:

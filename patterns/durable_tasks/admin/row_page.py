@@ -56,7 +56,7 @@ def _of_row(row: Any, may_see: bool) -> dict[str, Any]:
     return {
         "subject": showing.line(listing.rows([row.pk])[0].subject),
         "state": state,
-        "verdict": f"{words.STATES[state]}.",
+        "verdict": f"It {words.STATES[state]}.",
         "explanation": words.EXPLANATIONS.get(row.reason, words.reason(row.reason)),
         "error": showing.visible(row.cut_error),
         "traceback": showing.traceback(row.cut_traceback),

@@ -16,6 +16,7 @@ PAGE_CHARACTERS = 64_000  # of a traceback or of arguments on a page: what peopl
 MESSAGE_BYTES = 4_000
 _FRAME = re.compile(r'  File "(?P<path>[^"]*)", line \d+')
 _LIBRARY = re.compile(r"site-packages|dist-packages|lib/python3|<frozen ")
+_HEADINGS = ("Traceback (", "The above exception", "During handling")
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,10 @@ def _kinds(lines: list[str]) -> Iterator[tuple[str, str]]:
     for each in lines:
         if frame := _FRAME.match(each):
             kind = "library" if _LIBRARY.search(frame["path"]) else "own"
-        elif each and not each.startswith(" "):
-            is_heading = each.startswith(("Traceback (", "The above exception", "During handling"))
-            kind = "heading" if is_heading else "error"
+        elif not each or each.startswith(_HEADINGS):
+            kind = "heading"
+        elif not each.startswith(" "):
+            kind = "error"
         yield kind, each
 
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from ..models import State
-from . import backlog, cancelling, choosing, filters, listing, permissions, row_page
+from . import backlog, cancelling, choosing, filters, listing, permissions, row_page, words
 from .pages import LABEL, Pages
 
 # What a state's tasks wait for, or have done last.
@@ -65,6 +65,7 @@ class TaskAdmin(Pages):
             "choice": choice,
             "counts": counts,
             "columns": [each.label for each in backlog.SHOWN],
+            "meanings": [(each.label, words.STATES[each]) for each in backlog.SHOWN],
             "state": state,
             "is_running": state == State.RUNNING,
             "rows": [(row, self.address("change", row.id), getattr(row, moment)) for row in rows],

@@ -34,8 +34,8 @@ EXPLANATIONS = {
 ENDED_BY_RUN = ("retries", "error", "time_limit")
 STATES = {
     State.SCHEDULED: "waits for its time",
-    State.READY: "waits for the relay to publish it",
-    State.PUBLISHED: "waits for a worker",
+    State.READY: "waits in the database for the relay",
+    State.PUBLISHED: "waits at the broker for a worker",
     State.RUNNING: "runs now",
     State.FAILED: "has failed",
     State.DISCARDED: "was discarded",

@@ -1,0 +1,1 @@
+"""What the pattern's own pages say in their templates."""

@@ -52,12 +52,12 @@ _ORDER = {
 _FIRST = f"""
 SELECT queue, {{state}}, count(*) FROM (SELECT queue FROM durable_tasks_task
     WHERE state = {{state}} ORDER BY {{order}} LIMIT {MOST_COUNTED}) AS first GROUP BY queue
-"""
+"""  # noqa: S608  constants
 _OF_QUEUE = f"""
 SELECT names.name, {{state}}, (SELECT count(*) FROM (SELECT FROM durable_tasks_task
     WHERE state = {{state}} AND queue = names.name LIMIT {MOST_COUNTED}) AS first)
 FROM unnest(%s::text[]) AS names (name)
-"""
+"""  # noqa: S608
 # The indexes of these two begin with the queue; a queue with much must not hide the others.
 _COUNT = " UNION ALL ".join(
     _OF_QUEUE.format(state=state.value)

@@ -55,7 +55,7 @@ class FailedTaskAdmin(Pages):
         return transaction.non_atomic_requests(using=configuration.database())(view)
 
     def _context(self, request: HttpRequest) -> dict[str, Any]:
-        choice = choosing.choice(request)
+        choice, actions = choosing.choice(request), self._actions(request)
         found = groups(choice.selection(), MOST_GROUPS)
         # More kinds than that: what is exact is left to whoever counts.
         total = sum(each.count for each in found)
@@ -67,10 +67,10 @@ class FailedTaskAdmin(Pages):
             "counted": words.count(total, "task"),
             "number": f"{total:,}",
             "everything": choice.query(all="1"),
-            "groups": self._groups(shown, choice),
+            "groups": [self._group(*each, choice, actions) for each in listing.examples(shown)],
             "groups_left": len(found) - len(shown),
             "all_groups": choice.query(all_groups="1"),
-            "actions": self._actions(request),
+            "actions": actions,
             "filters": filters.of_failed(choice, found),
             "has_text": True,
             **self._rows(request, choice),
@@ -84,21 +84,25 @@ class FailedTaskAdmin(Pages):
             **listing.turning(choice, page, has_more),
         }
 
-    def _groups(self, found: list[Group], choice: choosing.Choice) -> list[dict[str, Any]]:
-        examples = listing.newest(found)
-        return [
-            {
-                "title": showing.line(group.name) or "(no name)",
-                "exception": words.reason(showing.line(group.exception)),
-                "example": examples.get((group.name, group.exception)),
-                "group": group,
-                "number": f"{group.count:,}",
-                "query": choice.query(name=group.name or " ", exception=group.exception or " "),
-            }
-            for group in found
-        ]
+    def _group(
+        self,
+        group: Group,
+        example: listing.Row | None,
+        choice: choosing.Choice,
+        actions: list[dict[str, str]],
+    ) -> dict[str, Any]:
+        is_hopeless = group.count == 1 and example is not None and example.obstacle
+        return {
+            "title": showing.line(group.name) or "(no name)",
+            "exception": words.reason(showing.line(group.exception)),
+            "example": example,
+            "group": group,
+            "number": f"{group.count:,}",
+            "query": choice.query(name=group.name or " ", exception=group.exception or " "),
+            "actions": [each for each in actions if not (is_hopeless and each["name"] == "replay")],
+        }
 
-    def _actions(self, request: HttpRequest) -> list[dict[str, Any]]:
+    def _actions(self, request: HttpRequest) -> list[dict[str, str]]:
         return [
             {"name": action.name, "verb": action.verb, "address": self.address(action.name)}
             for action in acting.ACTIONS

@@ -66,6 +66,11 @@ class Row:
         return showing.line(self.error) or words.reason(self.reason)
 
     @property
+    def why_alone(self) -> str:
+        """Return its error without the exception's type, which stands beside it."""
+        return showing.line(self.error.removeprefix(self.exception).lstrip(": "))
+
+    @property
     def reason_in_words(self) -> str:
         """Return the reason as people say it."""
         return words.reason(self.reason)
@@ -123,11 +128,12 @@ def rows(ids: list[UUID]) -> list[Row]:
     return subjects.added([Row(*values) for values in ask(_ROWS, [ids])]) if ids else []
 
 
-def newest(groups: list[Group]) -> dict[tuple[str, str], Row]:
-    """Return the newest failure of each group, by task and exception: an example."""
+def examples(groups: list[Group]) -> list[tuple[Group, Row | None]]:
+    """Return each group with its newest failure; None where that was decided just now."""
     columns = [[each.name for each in groups], [each.exception for each in groups]]
     ids = [row[0] for row in ask(_NEWEST, columns) if row[0]] if groups else []
-    return {(row.name, row.exception): row for row in rows(ids)}
+    found = {(row.name, row.exception): row for row in rows(ids)}
+    return [(each, found.get((each.name, each.exception))) for each in groups]
 
 
 def page_number(data: QueryDict) -> int:

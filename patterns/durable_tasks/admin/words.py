@@ -38,7 +38,7 @@ STATES = {
     State.PUBLISHED: "waits at the broker for a worker",
     State.RUNNING: "runs now",
     State.FAILED: "has failed",
-    State.DISCARDED: "was discarded",
+    State.DISCARDED: "was given up by somebody, and is kept for some time",
 }
 _PLURALS = {"retry": "retries", "crash": "crashes"}
 

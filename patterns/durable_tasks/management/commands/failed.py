@@ -119,7 +119,8 @@ class Command(BaseCommand):
                 " says what became of the others."
             )
         if outcome.left:
-            raise CommandError(f"{counted(sum(outcome.left.values()))} stay failed.")
+            left = sum(outcome.left.values())
+            raise CommandError(f"{counted(left)} {_stay(left, options)} failed.")
 
     def _changed(self, chosen: Selection, options: dict[str, Any], total: int) -> Outcome:
         change = failed.replay if options["action"] == "replay" else failed.discard
@@ -148,11 +149,18 @@ class Command(BaseCommand):
         would = "would be " if options["dry_run"] else ""
         self.stdout.write(f"{counted(outcome.done)} {would}{word}.")
         for why, count in outcome.left.items():
-            stay = "would stay" if options["dry_run"] else "stay"
-            self.stdout.write(f"{counted(count)} {stay}: {terminal.printable(why)}")
+            self.stdout.write(
+                f"{counted(count)} {_stay(count, options)}: {terminal.printable(why)}"
+            )
 
 
 _FILTERS = ("task", "queue", "since", "until", "text")
+
+
+def _stay(count: int, options: dict[str, Any]) -> str:
+    if options["dry_run"]:
+        return "would stay"
+    return "stays" if count == 1 else "stay"
 
 
 def _lines_of_groups(groups: list[dict[str, Any]]) -> list[tuple[str, ...]]:

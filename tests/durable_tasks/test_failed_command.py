@@ -1,0 +1,352 @@
+"""`manage.py failed` and `manage.py tasks`: what they show, what they do, how they end."""
+
+import io
+import json
+import signal
+import threading
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection, transaction
+from django.utils import timezone
+from durable_shop import tasks
+from durable_shop.celery import app
+
+from patterns.durable_tasks import obstacles, terminal
+from patterns.durable_tasks.models import Event, State, TaskRow
+from tests.durable_tasks.conftest import Start, fail_if_ended
+from tests.durable_tasks.failures import fail, fail_many, history, states
+from tests.queued_mail.conftest import eventually
+
+
+@pytest.fixture(autouse=True)
+def shop_is_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(obstacles, "app_of", lambda queue: app)
+
+
+def run(*command: str) -> str:
+    """Run a command in here; return what it wrote for its caller."""
+    output = io.StringIO()
+    call_command(*command, stdout=output, stderr=io.StringIO())
+    return output.getvalue()
+
+
+def read(*command: str) -> Any:
+    return json.loads(run(*command, "--json"))
+
+
+# Seeing
+
+
+def test_the_list_shows_the_newest_first_and_how_many_there_are() -> None:
+    for n in range(3):
+        fail(n)
+    output, errors = io.StringIO(), io.StringIO()
+    call_command("failed", "list", "--limit", "2", stdout=output, stderr=errors)
+    lines = output.getvalue().splitlines()
+    assert lines[0].split() == ["ID", "FAILED", "AT", "TASK", "QUEUE", "REASON", "ERROR"]
+    newest = TaskRow.objects.order_by("-failed_at")
+    assert [line.split()[0] for line in lines[1:]] == [str(row.pk) for row in newest[:2]]
+    assert "ValueError: told to" in lines[1]
+    assert "The newest 2 of 3." in errors.getvalue()
+
+
+def test_equal_failures_are_one_line_with_a_count() -> None:
+    for n in range(3):
+        fail(n)
+    fail("x", error="KeyError: 'x'")
+    (head, first, second) = run("failed", "list", "--group").splitlines()
+    assert head.split()[:3] == ["FAILED", "TASK", "EXCEPTION"]
+    assert first.split()[:3] == ["1", "shop.write_note", "KeyError"]
+    assert second.split()[:3] == ["3", "shop.write_note", "ValueError"]
+    told = read("failed", "list", "--group")
+    assert [(g["task"], g["exception"], g["count"]) for g in told] == [
+        ("shop.write_note", "KeyError", 1),
+        ("shop.write_note", "ValueError", 3),
+    ]
+
+
+def test_an_empty_set_says_so() -> None:
+    assert run("failed", "list") == "No failed tasks.\n"
+    assert read("failed", "list") == []
+
+
+def test_filters_narrow_it_down_together() -> None:
+    fail("a", queue="mail")
+    wanted = fail("b", queue="mail", name="other.task")
+    fail("c", name="other.task")
+    fail("d", queue="mail", name="other.task", failed_at=timezone.now() - timedelta(days=1))
+    told = read("failed", "list", "--queue", "mail", "--task", "other.task", "--since", "2h")
+    assert [row["id"] for row in told] == [str(wanted.pk)]
+    assert told[0]["queue"] == "mail"
+    assert read("failed", "list", "--exception", "KeyError", "--reason", "error") == []
+    assert len(read("failed", "list", "--text", "TOLD")) == 4
+    assert len(read("failed", "list", "--until", "2h")) == 1
+
+
+def test_a_secret_is_shown_to_nobody_who_does_not_ask_for_it() -> None:
+    row = fail("hidden", shown='["(***,)", "{}"]', message=b"\xff\x00")
+    for output in (run("failed", "list"), run("failed", "show", str(row.pk))):
+        assert "hidden" not in output
+    assert "hidden" not in json.dumps(read("failed", "list"))
+    told = read("failed", "show", str(row.pk), "--arguments")[0]
+    assert json.loads(told["arguments"]) == [["hidden"], {}]
+    assert told["message_base64"] == "/wA="
+
+
+def test_everything_about_a_task_is_shown_and_its_history() -> None:
+    row = fail("one", traceback="Traceback (most recent call last):\n  boom\n", origin="web1:7")
+    run("failed", "replay", str(row.pk), "--by", "pat")
+    output = run("failed", "show", str(row.pk))
+    for words in ("state              ready", "web1:7", "by pat", "replayed", "  boom"):
+        assert words in output
+    TaskRow.objects.all().delete()
+    told = read("failed", "show", str(row.pk))[0]
+    assert told["state"] == "gone"
+    assert [event["what"] for event in told["history"]] == ["failed", "replayed"]
+    with pytest.raises(CommandError, match="There is no task"):
+        run("failed", "show", str(uuid4()))
+
+
+def test_why_a_task_cannot_be_replayed_is_shown() -> None:
+    row = fail("x", arguments="")
+    assert obstacles.NO_ARGUMENTS in run("failed", "show", str(row.pk))
+
+
+def test_nothing_in_a_task_commands_the_terminal() -> None:
+    evil = "\x1b]0;owned\x07\x1b[2J\r\u202e\x9b31m\ud800".encode("utf-8", "replace").decode()
+    row = fail("x", name=evil, error=evil, traceback=evil, shown=evil, queue=evil, worker=evil)
+    Event.objects.update(note=evil, at_worker=evil)
+    outputs = [
+        *(run("failed", "list"), run("failed", "list", "--group"), run("tasks", "list")),
+        *(run("failed", "show", str(row.pk)), run("failed", "list", "--json")),
+    ]
+    for output in outputs:
+        assert not set("\x1b\x07\r\u202e\x9b") & set(output)
+    TaskRow.objects.update(state=1)
+    assert "\x1b" not in run("tasks", "list")
+
+
+def test_a_traceback_of_a_megabyte_does_not_slow_the_list() -> None:
+    row = fail("x", traceback="x" * 1_000_000)
+    assert len(run("failed", "list")) < 1000
+    assert len(run("failed", "show", str(row.pk))) > 1_000_000
+
+
+# Doing
+
+
+def test_a_replay_of_named_tasks_says_what_it_did_and_who() -> None:
+    row = fail("one")
+    fail("two")
+    assert run("failed", "replay", str(row.pk)) == "1 task replayed.\n"
+    assert states() == {1: 1, 4: 1}
+    ((_, _), (kind, by)) = history(row.pk)
+    assert (kind, by) == ("replayed", terminal.person(""))
+
+
+@pytest.mark.parametrize("action", ["replay", "discard"])
+def test_nothing_is_done_to_all_unless_all_are_asked_for(action: str) -> None:
+    fail("one")
+    with pytest.raises(CommandError, match=f"Say which tasks to {action}: ids, filters, or --all."):
+        run("failed", action)
+    with pytest.raises(CommandError, match="or --all"):
+        run("failed", action, "--all", "--queue", "default")
+    assert states() == {4: 1}
+
+
+def test_a_dry_run_says_it_and_does_nothing() -> None:
+    fail("one")
+    fail("x", arguments="")
+    told = read("failed", "replay", "--all", "--dry-run")
+    left = [{"reason": obstacles.NO_ARGUMENTS, "count": 1}]
+    assert told == {"replayed": 1, "left": left, "dry_run": True}
+    assert run("failed", "discard", "--all", "--dry-run") == "2 tasks would be discarded.\n"
+    assert states() == {4: 2}
+
+
+def test_what_stays_is_named_and_is_a_failure() -> None:
+    fail("one")
+    fail("x", arguments="")
+    output = io.StringIO()
+    with pytest.raises(CommandError, match="1 task stays failed"):
+        call_command("failed", "replay", "--all", stdout=output)
+    assert output.getvalue().splitlines() == [
+        "1 task replayed.",
+        f"1 task stays: {obstacles.NO_ARGUMENTS}",
+    ]
+
+
+def test_an_id_that_is_of_no_failed_task_is_a_failure() -> None:
+    row = fail("one")
+    with pytest.raises(CommandError, match="Of the 2 tasks named, 1 had failed and matched"):
+        run("failed", "replay", str(row.pk), str(uuid4()))
+    assert states() == {1: 1}
+    with pytest.raises(CommandError, match="An id is a UUID"):
+        run("failed", "replay", "x")
+
+
+def test_nothing_to_do_is_no_failure() -> None:
+    assert run("failed", "replay", "--all") == "0 tasks replayed.\n"
+    assert run("failed", "discard", "--queue", "mail") == "0 tasks discarded.\n"
+
+
+@pytest.mark.parametrize("text", ["soon", "2y", "99999999w", "2026-13-01", ""])
+def test_a_time_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(CommandError, match="is no time: say how long ago"):
+        run("failed", "list", "--since", text)
+
+
+def test_a_time_is_read_in_the_project_s_zone(settings: Any) -> None:
+    settings.TIME_ZONE = "Asia/Tokyo"
+    moment = terminal.moment("2026-01-31T09:00")
+    assert moment is not None
+    assert moment.isoformat() == "2026-01-31T09:00:00+09:00"
+
+
+# The exit status, the terminal, Ctrl-C
+
+
+def test_the_exit_status_tells_scripts(start: Start) -> None:
+    fail("one")
+    fail("x", arguments="")
+    command = ("-m", "durable_shop.manage", "failed")
+    for arguments, status in (
+        (("list",), 0),
+        (("replay", "--all"), 1),  # one of the two stays
+        (("discard", "--all"), 0),
+        (("discard", "--all"), 0),
+        (("show", str(uuid4())), 1),
+        (("explode",), 2),
+    ):
+        process = start(*command, *arguments)
+        assert process.process.wait(60) == status, process.words
+
+
+class Terminal(io.StringIO):
+    """Somebody who answers."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("said", ["n\n", "\n", "yess\n", ""])
+def test_who_does_not_agree_at_a_terminal_has_done_nothing(
+    monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    fail_many(2)
+    monkeypatch.setattr("sys.stdin", Terminal(said))
+    for command in (("failed", "replay", "--all"), ("failed", "discard", "--all")):
+        with pytest.raises(CommandError, match=r"Nothing was done\."):
+            run(*command)
+    assert states() == {4: 2}
+
+
+def test_who_agrees_or_has_said_yes_is_obeyed(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    fail_many(2)
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    assert run("failed", "replay", "--all") == "2 tasks replayed.\n"
+    assert "Replay 2 tasks? [y/N]" in capsys.readouterr().out
+    fail_many(2)
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+    assert run("failed", "discard", "--all", "--yes") == "2 tasks discarded.\n"
+    fail("one")
+    assert run("failed", "replay", "--all") == "1 task replayed.\n"  # one is not asked about
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_what_is_stopped_midway_has_done_whole_thousands(
+    start: Start, sent: signal.Signals, status: int
+) -> None:
+    fail_many(20_000)
+    process = start("-m", "durable_shop.manage", "failed", "replay", "--all")
+    eventually(lambda: fail_if_ended(process) or TaskRow.objects.filter(state=1).exists())
+    with transaction.atomic():
+        with connection.cursor() as cursor:  # in the midst of a thousand
+            cursor.execute("LOCK TABLE durable_tasks_event IN EXCLUSIVE MODE")
+        process.process.send_signal(sent)
+        assert process.process.wait(30) == status, process.words
+    replayed = TaskRow.objects.filter(state=1).count()
+    assert 0 < replayed < 20_000
+    assert replayed % 1000 == 0
+    assert Event.objects.filter(kind="replayed").count() == replayed
+    if sent == signal.SIGINT:
+        assert f"Stopped: {replayed:,} tasks replayed, the rest is as it was." in process.words
+        assert "Traceback" not in process.words
+
+
+def test_many_are_told_of_while_they_are_done(start: Start) -> None:
+    fail_many(3000)
+    process = start("-m", "durable_shop.manage", "failed", "discard", "--all")
+    assert process.process.wait(60) == 0, process.words
+    assert "1,000 of 3,000 discarded" in process.words
+    assert "3,000 tasks discarded." in process.words
+
+
+# What waits and what runs
+
+
+def test_what_waits_and_runs_is_listed() -> None:
+    tasks.write_note.apply_async(["now"])
+    tasks.write_note.apply_async(["later"], countdown=60)
+    tasks.log_in.delay("pat", "a secret")
+    running = tasks.write_note.apply_async(["running"])
+    TaskRow.objects.filter(pk=running.id).update(state=State.RUNNING)
+    fail("failed")
+    told = read("tasks", "list")
+    assert [row["state"] for row in told] == ["running", "ready", "scheduled", "ready"]
+    assert "secret" not in json.dumps(told)
+    assert len(run("tasks", "list").splitlines()) == 5
+    assert [row["task"] for row in read("tasks", "list", "--state", "failed")] == [
+        "shop.write_note"
+    ]
+    assert run("tasks", "list", "--queue", "mail") == "No such tasks.\n"
+
+
+def test_waiting_ones_are_cancelled_and_running_ones_where_that_is_said() -> None:
+    for text in ("a", "b"):
+        tasks.write_note.delay(text)
+    running = tasks.write_note.delay("running")
+    TaskRow.objects.filter(pk=running.id).update(state=State.RUNNING)
+    fail("failed")
+    assert run("tasks", "cancel", "--all", "--dry-run") == "2 tasks would be cancelled.\n"
+    assert run("tasks", "cancel", "--all", "--by", "pat") == "2 tasks cancelled.\n"
+    assert states() == {3: 1, 4: 3}
+    with pytest.raises(CommandError, match="or runs"):
+        run("tasks", "cancel", str(running.id))
+    assert read("tasks", "cancel", str(running.id), "--running") == {
+        "cancelled": 1,
+        "dry_run": False,
+    }
+    assert [kind for kind, _ in history(TaskRow.objects.get(pk=running.id).pk)] == ["cancelled"]
+    with pytest.raises(CommandError, match="Say which tasks to cancel"):
+        run("tasks", "cancel")
+
+
+def test_a_backlog_is_cancelled_but_what_a_worker_takes_now() -> None:
+    fail_many(2500)
+    TaskRow.objects.update(state=1)
+    taken = TaskRow.objects.first()
+    assert taken is not None
+    is_held, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            TaskRow.objects.select_for_update().get(pk=taken.pk)
+            is_held.set()
+            go_on.wait(30)
+        connection.close()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert is_held.wait(30)
+    try:
+        assert run("tasks", "cancel", "--task", "shop.write_note") == "2,499 tasks cancelled.\n"
+    finally:
+        go_on.set()
+        thread.join()
+    assert states() == {1: 1, 4: 2499}

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
@@ -125,6 +127,7 @@ def _ask(
         total = count(selection)
         found = groups(selection, GROUPS_SHOWN + 1)
         sample, _ = listing.failed(selection, 1)
+        foreseen = failed_set.foreseen(selection) if action is REPLAY else {}
     if not total:
         pages.message_user(
             request, "None of these tasks is in the failed set now.", messages.WARNING
@@ -136,7 +139,7 @@ def _ask(
         "confirm.html",
         title,
         **{"action": action, "choice": choice, "total": total, "counted": words.count(total)},
-        **_obstacles(sample if action is REPLAY else [], total),
+        obstacles=[(words.count(number), why) for why, number in foreseen.items()],
         groups=[_group(each) for each in found[:GROUPS_SHOWN]],
         has_more_groups=len(found) > GROUPS_SHOWN,
         sample=sample[:SAMPLE_ROWS],
@@ -144,17 +147,6 @@ def _ask(
         until=until,
         hidden=hidden(request, choice, total=str(total)),
     )
-
-
-def _obstacles(sample: list[listing.Row], total: int) -> dict[str, Any]:
-    """Return why some of the rows cannot be replayed, as far as the newest ones tell."""
-    found = [row.obstacle for row in sample if row.obstacle]
-    at_least = "At least " if len(sample) < total else ""
-    return {
-        "obstacles": sorted(set(found)),
-        "obstacles_number": len(found),
-        "obstacles_counted": f"{at_least}{words.count(len(found))}",
-    }
 
 
 def _group(group: Group) -> dict[str, str]:
@@ -170,12 +162,7 @@ def _go_on(
 ) -> HttpResponse:
     choice = choice.fixed(failed_set.now())
     before = _progress(request)
-    outcome = action.run(
-        choice.selection(),
-        by=person(request),
-        seconds=SECONDS_A_REQUEST,
-        after=before.after,
-    )
+    outcome = _run(action, choice, person(request), before.after)
     progress = replace(
         before,
         done=before.done + outcome.done,
@@ -201,6 +188,15 @@ def _go_on(
         left=sum(progress.left.values()),
         hidden=hidden(request, choice, **carried),
     )
+
+
+def _run(action: Action, choice: choosing.Choice, by: str, after: str | None) -> failed_set.Outcome:
+    try:
+        return action.run(choice.selection(), by=by, seconds=SECONDS_A_REQUEST, after=after)
+    except (ValueError, DataError) as error:
+        if after is None:
+            raise
+        raise BadRequest("Where to go on from is not what was sent.") from error
 
 
 def _progress(request: HttpRequest) -> Progress:

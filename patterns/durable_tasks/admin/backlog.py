@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ..models import State
-from . import filters, listing, showing
+from . import filters, listing, showing, words
 from .listing import MOST_COUNTED, ROWS_A_PAGE, Row
 
 SHOWN = (State.SCHEDULED, State.READY, State.PUBLISHED, State.RUNNING, State.DISCARDED)
@@ -34,7 +34,7 @@ class Backlog:
         return [
             {
                 "number": self.of(state),
-                "counted": _counted(self.of(state)),
+                "counted": words.capped(self.of(state), MOST_COUNTED),
                 "query": "?" + urlencode({"state": state.value, "queue": self.queue or " "}),
             }
             for state in SHOWN
@@ -89,7 +89,3 @@ def listed(state: State, queue: str | None, page: int) -> tuple[list[Row], bool]
     values = [*values, ROWS_A_PAGE + 1, (page - 1) * ROWS_A_PAGE]
     ids = [row[0] for row in listing.ask(statement, values)]
     return listing.rows(ids[:ROWS_A_PAGE]), len(ids) > ROWS_A_PAGE
-
-
-def _counted(number: int) -> str:
-    return f"{number:,} or more" if number >= MOST_COUNTED else f"{number:,}"

@@ -123,6 +123,7 @@ def _moment(text: str) -> datetime | None:
         return datetime.now(UTC) - SINCE[text][1]
     try:
         moment = parse_datetime(text)
-        return moment if moment is None or is_aware(moment) else make_aware(moment)
+        aware = moment if moment is None or is_aware(moment) else make_aware(moment)
+        return aware.astimezone(UTC) if aware else None
     except (ValueError, OverflowError):
         return None

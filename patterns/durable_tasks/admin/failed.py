@@ -74,6 +74,7 @@ class FailedTaskAdmin(Pages):
             "filters": filters.of_failed(choice, found),
             "has_text": True,
             **self._rows(request, choice),
+            **self._replayed(request),
         }
 
     def _rows(self, request: HttpRequest, choice: choosing.Choice) -> dict[str, Any]:
@@ -82,6 +83,19 @@ class FailedTaskAdmin(Pages):
         return {
             "rows": [(row, self.address("change", row.id)) for row in rows],
             **listing.turning(choice, page, has_more),
+        }
+
+    def _replayed(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what has been replayed and has not ended: the list is not clear before."""
+        rows, number = listing.replayed()
+        may_view = permissions.may(request, permissions.VIEW_TASKS)
+        return {
+            "replayed": [
+                (row, self.address("change", row.id, of="taskrow") if may_view else "")
+                for row in rows
+            ],
+            "replayed_count": words.capped(number, listing.MOST_COUNTED),
+            "replayed_left": words.capped(number - len(rows), listing.MOST_COUNTED),
         }
 
     def _group(

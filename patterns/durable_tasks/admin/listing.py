@@ -17,6 +17,7 @@ from ..selection import Group, Selection
 from . import choosing, showing, subjects, words
 
 ROWS_A_PAGE = 50
+REPLAYED_SHOWN = 10
 # Behind that nobody turns pages, and PostgreSQL would walk through all that is before.
 MOST_COUNTED = 10_000
 ERROR_CHARACTERS = 600
@@ -87,6 +88,11 @@ class Row:
         return State(self.state).label
 
     @property
+    def now(self) -> str:
+        """Return what it waits for, or does."""
+        return words.STATES[State(self.state)]
+
+    @property
     def attempts_in_words(self) -> str:
         """Return how often it was run since it was enqueued, or replayed."""
         return words.attempts(self)
@@ -104,6 +110,10 @@ JOIN durable_tasks_task ON id = pk ORDER BY position
 """  # noqa: S608  constants
 _FAILED = """
 SELECT id FROM durable_tasks_task WHERE {where} ORDER BY failed_at DESC, id DESC LIMIT %s OFFSET %s
+"""
+# Replayed ones that have not ended: they are no failures now, and not yet well.
+_REPLAYED = """
+SELECT id FROM durable_tasks_task WHERE failures > 0 AND state < 4 ORDER BY due_at LIMIT %s
 """
 _NEWEST = """
 SELECT (SELECT id FROM durable_tasks_task t
@@ -126,6 +136,12 @@ def failed(selection: Selection, page: int) -> tuple[list[Row], bool]:
 def rows(ids: list[UUID]) -> list[Row]:
     """Return what lists say about these tasks, each with its subject, in this order."""
     return subjects.added([Row(*values) for values in ask(_ROWS, [ids])]) if ids else []
+
+
+def replayed() -> tuple[list[Row], int]:
+    """Return the first replayed tasks that have not ended yet, and how many there are."""
+    ids = [row[0] for row in ask(_REPLAYED, [MOST_COUNTED])]
+    return rows(ids[:REPLAYED_SHOWN]), len(ids)
 
 
 def examples(groups: list[Group]) -> list[tuple[Group, Row | None]]:

@@ -53,6 +53,11 @@ def count(number: int, of: str = "task") -> str:
     return f"{number:,} {of if number == 1 else _PLURALS.get(of, f'{of}s')}"
 
 
+def capped(number: int, most: int) -> str:
+    """Return a number that was counted up to a bound; "" for none."""
+    return f"{number:,}{' or more' if number >= most else ''}" if number > 0 else ""
+
+
 def attempts(row: "Attempted") -> str:
     """Return how often a task was run since it was enqueued, or replayed."""
     was_ended = row.state == State.FAILED and row.reason in ENDED_BY_RUN

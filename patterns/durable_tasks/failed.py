@@ -18,13 +18,27 @@ from django.db import connections, transaction
 
 from . import configuration
 from .batches import DISCARD, REPLAY, Operation, locked
-from .models import TaskRow
+from .models import State, TaskRow
 from .obstacles import obstacle
 from .selection import Group, Selection, count, groups, rows
 
-__all__ = ["Group", "Outcome", "Selection", "alarms", "count", "discard", "foreseen", "groups"]
+__all__ = [
+    "REPLAYED",
+    "Group",
+    "Outcome",
+    "Selection",
+    "alarms",
+    "count",
+    "discard",
+    "foreseen",
+    "groups",
+]
 __all__ += ["now", "obstacles", "replay", "replay_failed_of", "rows"]
 
+# What was replayed and has not ended: in no list of failed tasks, and not over either.
+REPLAYED = Selection(
+    states=(State.SCHEDULED, State.READY, State.PUBLISHED, State.RUNNING), has_failed=True
+)
 # A transaction of some hundred milliseconds; what has been done stays, whatever stops the rest.
 AT_ONCE = 1000
 ALARMED_GROUPS = 20

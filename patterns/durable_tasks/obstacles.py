@@ -1,11 +1,15 @@
 """Why a failed row cannot be replayed, in words for people."""
 
+import logging
 from functools import lru_cache
 from typing import Any
 
-from celery import Celery, current_app
+from celery import Celery
 
+from . import other_apps
 from .task import DurableTask
+
+logger = logging.getLogger(__name__)
 
 NO_NAME = "The message named no task, so there is nothing to run."
 NO_ARGUMENTS = "Its arguments could not be read; what came is kept as bytes."
@@ -31,14 +35,16 @@ def obstacle(name: str, queue: str, *, plain: bool, has_arguments: bool) -> str:
 
 
 def task_of(name: str, queue: str) -> Any:
-    """Return the task as this process knows it, of the app whose workers take the queue."""
-    return _tasks(app_of(queue)).get(name)
+    """Return the task as this process knows it, of the app whose workers take the queue.
 
-
-def app_of(queue: str) -> Celery:
-    """Return the app whose workers take from a queue."""
-    app: Any = current_app
-    return app._get_current_object()  # type: ignore[no-any-return]  # a proxy
+    None where nothing knows it, and where the project's modules cannot be imported, which a person
+    who looks at failed tasks hears of in the log.
+    """
+    try:
+        return _tasks(other_apps.of_queue(queue)).get(name)
+    except Exception:
+        logger.exception("The tasks of queue %r cannot be loaded.", queue)
+        return None
 
 
 @lru_cache(maxsize=16)

@@ -38,6 +38,8 @@ class Selection:
     since: datetime | None = None
     until: datetime | None = None
     text: str | None = None
+    # Only what had failed and was replayed: until it has succeeded it is not over.
+    has_failed: bool = False
 
     def where(self) -> tuple[str, list[Any]]:
         """Return the condition on `durable_tasks_task`, and its parameters."""
@@ -64,6 +66,8 @@ class Selection:
             found.append((f"{self.dated_by} >= %s", self.since))
         if self.until is not None:
             found.append((f"{self.dated_by} <= %s", self.until))
+        if self.has_failed:
+            found.append(("failures > 0", None))
         if self.text:
             found.append(("name ILIKE %s OR error ILIKE %s OR shown ILIKE %s", _like(self.text)))
         return found

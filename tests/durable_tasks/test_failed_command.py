@@ -75,6 +75,18 @@ def test_an_empty_set_says_so() -> None:
     assert read("failed", "list") == []
 
 
+def test_what_was_replayed_and_has_not_ended_is_not_forgotten() -> None:
+    row = fail("one")
+    fail("two", state=1, failures=0)
+    run("failed", "replay", str(row.pk))
+    errors = io.StringIO()
+    call_command("failed", "list", stdout=io.StringIO(), stderr=errors)
+    assert (
+        "1 task replayed and not ended yet: `manage.py tasks list --replayed`" in errors.getvalue()
+    )
+    assert [each["id"] for each in read("tasks", "list", "--replayed")] == [str(row.pk)]
+
+
 def test_filters_narrow_it_down_together() -> None:
     fail("a", queue="mail")
     wanted = fail("b", queue="mail", name="other.task")
@@ -275,7 +287,7 @@ def test_what_is_stopped_midway_has_done_whole_thousands(
     assert replayed % 1000 == 0
     assert Event.objects.filter(kind="replayed").count() == replayed
     if sent == signal.SIGINT:
-        assert f"Stopped: {replayed:,} tasks replayed, the rest is as it was." in process.words
+        assert f"Stopped: of 20,000 tasks, {20_000 - replayed:,} stay failed." in process.words
         assert "Traceback" not in process.words
 
 

@@ -62,6 +62,13 @@ class Command(BaseCommand):
             self._change(chosen, options)
 
     def _list(self, chosen: Selection, options: dict[str, Any]) -> None:
+        self._list_failed(chosen, options)
+        if not options["json"] and (number := failed.count(failed.REPLAYED)):
+            self._say(
+                f"{counted(number)} replayed and not ended yet: `manage.py tasks list --replayed`."
+            )
+
+    def _list_failed(self, chosen: Selection, options: dict[str, Any]) -> None:
         limit = max(1, options["limit"])
         if options["group"]:
             groups = failed.groups(chosen, limit)
@@ -71,9 +78,8 @@ class Command(BaseCommand):
         self._write(options, [described.row(each) for each in rows], _lines_of_rows)
         if len(rows) == limit and not options["json"]:
             total = failed.count(chosen)
-            self.stderr.write(
-                f"The newest {limit:,} of {total:,}. `failed list --group` counts equal failures.",
-                lambda text: text,
+            self._say(
+                f"The newest {limit:,} of {total:,}. `failed list --group` counts equal failures."
             )
 
     def _write(
@@ -124,20 +130,21 @@ class Command(BaseCommand):
 
     def _changed(self, chosen: Selection, options: dict[str, Any], total: int) -> Outcome:
         change = failed.replay if options["action"] == "replay" else failed.discard
-        done = 0
+        word = DONE[options["action"]]
 
         def progress(count: int) -> None:
-            nonlocal done
-            done = count
             if total >= terminal.PROGRESS_FROM:
-                self.stderr.write(f"{count:,} of {total:,} {word}", lambda text: text)
+                self._say(f"{count:,} of {total:,} {word}")
 
-        word = DONE[options["action"]]
         try:
             return change(chosen, by=terminal.person(options["by"]), progress=progress)
-        except KeyboardInterrupt:
-            self.stderr.write(f"Stopped: {counted(done)} {word}, the rest is as it was.")
+        except KeyboardInterrupt:  # what was under way is undone
+            self._say(f"Stopped: of {counted(total)}, {failed.count(chosen):,} stay failed.")
             sys.exit(ABANDONED)
+
+    def _say(self, words: str) -> None:
+        """Tell a person; programs read the other stream. Not in the red of errors."""
+        self.stderr.write(words, lambda text: text)
 
     def _tell(self, options: dict[str, Any], outcome: Outcome) -> None:
         word = DONE[options["action"]]

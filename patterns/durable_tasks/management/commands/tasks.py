@@ -30,6 +30,9 @@ class Command(BaseCommand):
         listing = actions.add_parser("list", help="the newest of them")
         terminal.add_filters(listing, "enqueued")
         listing.add_argument("--state", choices=STATES, help="default: all but failed, discarded")
+        listing.add_argument(
+            "--replayed", action="store_true", help="those that had failed and were replayed"
+        )
         listing.add_argument("--limit", type=int, default=50, help="default: 50")
         listing.add_argument("--json", action="store_true", help="write JSON")
         cancelling = actions.add_parser("cancel", help="those that wait")
@@ -52,7 +55,7 @@ class Command(BaseCommand):
 
     def _list(self, options: dict[str, Any]) -> None:
         states = (STATES[options["state"]],) if options["state"] else (*WAITING, State.RUNNING)
-        chosen = terminal.selection(options, states=states)
+        chosen = terminal.selection(options, states=states, has_failed=options["replayed"])
         rows = [described.row(each) for each in selection.rows(chosen, max(1, options["limit"]))]
         if options["json"]:
             self.stdout.write(described.as_json(rows))
@@ -75,7 +78,7 @@ class Command(BaseCommand):
         asks = total > 1 and not options["yes"]
         if asks and not terminal.agreed(f"Cancel {counted(total)}?"):
             raise CommandError("Nothing was done.")
-        done = self._cancelled(chosen, options)
+        done = self._cancelled(chosen, options, total)
         self._tell(options, done)
         if (named := len(set(chosen.ids or ()))) > done:
             raise CommandError(
@@ -83,19 +86,20 @@ class Command(BaseCommand):
                 f"{'' if options['running'] else ', or runs (--running cancels those too)'}."
             )
 
-    def _cancelled(self, chosen: selection.Selection, options: dict[str, Any]) -> int:
-        done = 0
-
+    def _cancelled(self, chosen: selection.Selection, options: dict[str, Any], total: int) -> int:
         def progress(count: int) -> None:
-            nonlocal done
-            done = count
-            self.stderr.write(f"{count:,} cancelled", lambda text: text)
+            self._say(f"{count:,} of {total:,} cancelled")
 
         try:
             return cancel.cancel_all(chosen, by=terminal.person(options["by"]), progress=progress)
-        except KeyboardInterrupt:
-            self.stderr.write(f"Stopped: {counted(done)} cancelled, the rest is as it was.")
+        except KeyboardInterrupt:  # what was under way is undone
+            left = selection.count(chosen)
+            self._say(f"Stopped: of {counted(total)}, {left:,} are as they were.")
             sys.exit(ABANDONED)
+
+    def _say(self, words: str) -> None:
+        """Tell a person; programs read the other stream. Not in the red of errors."""
+        self.stderr.write(words, lambda text: text)
 
     def _tell(self, options: dict[str, Any], done: int) -> None:
         if options["json"]:

@@ -13,4 +13,10 @@ class DurableTasksConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks and the tasks."""
-        from . import checks, tasks, worker  # noqa: F401  models are not loaded when this module is
+        from . import (  # noqa: F401  models are not loaded when this module is
+            checks,
+            plain,
+            stock_consumers,
+            tasks,
+            worker,
+        )

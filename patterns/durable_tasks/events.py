@@ -35,6 +35,7 @@ class Event(models.Model):
 
         db_table = "durable_tasks_event"
         verbose_name = "event"
+        verbose_name_plural = "history"
         default_permissions = ()
         indexes = (
             models.Index(fields=("task_id", "at"), name="durable_event_task"),

@@ -19,9 +19,9 @@ ERROR_CHARACTERS = 10_000
 MAX_DEPTH = 200
 
 _KEEP = """
-INSERT INTO durable_tasks_task (id, name, queue, state, reason, error, traceback, message,
+INSERT INTO durable_tasks_task (id, name, queue, state, plain, reason, error, traceback, message,
     arguments, shown, options, failed_at, first_failed_at)
-VALUES (%s, %s, %s, 4, %s, %s, %s, %s, %s, %s, %s, now(), now())
+VALUES (%s, %s, %s, 4, %s, %s, %s, %s, %s, %s, %s, %s, now(), now())
 ON CONFLICT (id) DO NOTHING
 """
 
@@ -86,6 +86,7 @@ def keep(
         row_id,
         clean(_name(headers), NAME_CHARACTERS),
         clean(queue_of(message), NAME_CHARACTERS),
+        bool(arguments),  # a task that is not durable: of a durable one the row has them
         reason,
         clean(error if isinstance(error, str) else f"{type(error).__name__}: {error}"),
         clean(stack),

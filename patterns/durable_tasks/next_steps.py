@@ -1,15 +1,31 @@
-"""The next steps of a chain, and links: enqueued in the transaction that ends the step before."""
+"""What a result is for: the next steps of a chain, links, and the result backend.
+
+Next steps are enqueued in the transaction that ends the step before.
+"""
 
 from functools import partial
 from typing import Any
 
 from celery import Task
+from celery.app.task import get_actual_ignore_result
+from celery.backends.base import DisabledBackend
 from celery.canvas import signature
 from django.db import transaction
 
 from . import configuration
 from .calls import read_options
 from .claim import Claim
+
+
+def refuse_unkept(task: "Task[Any, Any]", result: Any) -> None:
+    """Raise `EncodeError` for a result that the result backend would not take.
+
+    Before the task's end commits: Celery finds it afterwards, and calls a task that is done failed.
+    """
+    if get_actual_ignore_result(task, task.request):
+        return
+    if not isinstance(task.backend, DisabledBackend):
+        task.backend.encode(result)
 
 
 def enqueue(task: "Task[Any, Any]", claim: Claim, result: Any) -> None:

@@ -1,8 +1,5 @@
 """What the worker's main process does about a task whose own process can do nothing any more."""
 
-import logging
-import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,13 +8,10 @@ from celery.exceptions import Terminated, TimeLimitExceeded, WorkerLostError
 from celery.worker import state
 from celery.worker.request import Request
 
-from . import fresh, recovery
+from . import plain, recovery
+from .patience import in_time
 
-logger = logging.getLogger(__name__)
-
-# A database that did not answer in time is not asked again so soon: many may be lost at once.
-REST_SECONDS = 10
-_rests_until = [0.0]
+LEFT = "is left to its lease"
 
 
 class DurableRequest(Request):
@@ -38,15 +32,25 @@ class DurableRequest(Request):
             self._record(recovery.timed_out, str(error))
         elif _is_lost(error) and not _is_stopping():
             self._record(recovery.process_lost, str(error) or repr(error))
-        return super().on_failure(exc_info, *args, **kwargs)
+        with plain.ending(self):
+            return super().on_failure(exc_info, *args, **kwargs)
+
+    def revoked(self) -> Any:
+        """As Celery's; an expired or revoked message is recorded, arguments and all."""
+        with plain.ending(self):
+            return super().revoked()
+
+    def terminate(self, *args: Any, **kwargs: Any) -> Any:
+        """As Celery's; recorded too."""
+        with plain.ending(self):
+            return super().terminate(*args, **kwargs)
 
     def _record(self, write: Callable[..., None], error: str) -> None:
         publication = self.request_dict.get("durable_publication")
-        if publication is not None and time.monotonic() > _rests_until[0]:
+        if publication is not None:
             pid = getattr(self, "worker_pid", None)
-            _in_time(
-                lambda: write(str(self.id), publication, pid, error), f"{self.name}[{self.id}]"
-            )
+            task = f"{self.name}[{self.id}]"
+            in_time(lambda: write(str(self.id), publication, pid, error), task, LEFT)
 
 
 def _is_lost(error: BaseException) -> bool:
@@ -57,20 +61,3 @@ def _is_stopping() -> bool:
     """Tell whether the worker is being stopped, warm or cold: 0 is an exit code of these."""
     codes = (state.should_stop, state.should_terminate)
     return any(code is not None and code is not False for code in codes)
-
-
-def _in_time(write: Callable[[], None], task: str) -> None:
-    """Write in a thread: nothing else bounds a database that is frozen, and tasks wait here."""
-
-    def attempt() -> None:
-        try:
-            write()
-        except Exception:
-            logger.exception("%s is left to its lease.", task)
-
-    thread = threading.Thread(target=attempt, name="durable_tasks recovery", daemon=True)
-    thread.start()
-    thread.join(fresh.PATIENCE_SECONDS)
-    if thread.is_alive():
-        _rests_until[0] = time.monotonic() + REST_SECONDS
-        logger.error("The database does not answer: %s is left to its lease.", task)

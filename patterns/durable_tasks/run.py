@@ -137,6 +137,7 @@ class Run:
             when: Any = self.decision.due_at or self.decision.delay_seconds
             raise Retry(when=when)
         if not is_ignored:
+            next_steps.refuse_unkept(self.task, result)
             next_steps.enqueue(self.task, self.claim, result)
         # Last: the row's lock is held for the length of one statement.
         settle.complete(self.claim)

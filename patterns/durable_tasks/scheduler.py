@@ -13,7 +13,7 @@ from celery.schedules import crontab
 from celery.utils.time import maybe_make_aware
 from django.db import InterfaceError, OperationalError, ProgrammingError, connections, transaction
 
-from . import configuration
+from . import configuration, unsent
 from .ending import end_in_time
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,8 @@ class DurableScheduler:
     Duplicate: of two beats, the first that commits enqueues; interval entries fire once in each
     span of their interval's length, counted from 1970. Rollback: the entry is due again as soon as
     the database is back; SIGTERM ends beat in three seconds, whatever the database does. A plain
-    task (`durable = False`) is sent once as well, but lost where the broker is away.
+    task (`durable = False`) is sent once as well. What could not be sent, its broker being away or
+    its queue full, is a failed row, one an entry.
     """
 
     # Celery connects to the broker before it sends, and waits for it. Durable tasks do not need it;
@@ -73,7 +74,7 @@ class DurableScheduler:
         inside = connections[configuration.database()].in_atomic_block
         return not inside and bool(super().should_sync())  # type: ignore[misc]
 
-    def _fire(self, entry: Any) -> None:
+    def _fire(self: Any, entry: Any) -> None:
         """Enqueue an entry's task unless another beat did. Raises what `AWAY` holds."""
         try:
             with transaction.atomic(using=configuration.database()):
@@ -84,6 +85,8 @@ class DurableScheduler:
             if isinstance(error, SchedulingError) and isinstance(error.__context__, AWAY):
                 raise error.__context__ from error
             logger.exception("Beat entry %r was not sent; it is tried when next due.", entry.name)
+            cause = error.__context__ if isinstance(error, SchedulingError) else None
+            unsent.keep(self.app, entry, cause or error)
 
     def _enqueue(self: Any, entry: Any, due_at: datetime) -> None:
         if is_first(entry.name, due_at):

@@ -78,7 +78,7 @@ def keep_plain(consumer: Any, message: Any, exc: Exception) -> None:
         " cannot wait for another one. Deploy the code to all workers of its queue, then replay it."
     )
     row_id = keep(
-        message, error, reason="unknown", task_id=_uuid(task_id), arguments=_arguments(message)
+        message, error, reason="unknown", task_id=uuid_of(task_id), arguments=arguments_of(message)
     )
     logger.error("Task %s[%s] is not known here, and is failed task %s.", name, task_id, row_id)
     with suppress(Exception):  # nobody's waiting may keep the message from being acknowledged
@@ -103,14 +103,15 @@ def _error(name: str) -> str:
     )
 
 
-def _uuid(task_id: str) -> UUID | None:
+def uuid_of(task_id: str) -> UUID | None:
+    """Return a plain task's id as a row has it; None for a caller's own that is no UUID."""
     try:
         return UUID(task_id)
     except ValueError:
         return None
 
 
-def _arguments(message: Any) -> str:
+def arguments_of(message: Any) -> str:
     """Return the arguments as a row keeps them; "" for the protocol of Celery 3."""
     payload = message.payload
     return str(dumps([payload[0], payload[1]])) if isinstance(payload, list | tuple) else ""

@@ -61,6 +61,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "event",
+                "verbose_name_plural": "history",
                 "db_table": "durable_tasks_event",
                 "default_permissions": (),
             },

@@ -21,7 +21,7 @@ BEGIN
         has_crashed := NEW.crashes > OLD.crashes;
         is_retried := NEW.retries > OLD.retries;
         -- The statement that ends a run blanks it.
-        worker := CASE WHEN OLD.worker = '' THEN NEW.worker ELSE OLD.worker END;
+        worker := CASE WHEN OLD.state >= 4 OR OLD.worker = '' THEN NEW.worker ELSE OLD.worker END;
     END IF;
     IF has_failed THEN
         UPDATE durable_tasks_task SET failures = failures + 1 WHERE id = NEW.id;
@@ -33,7 +33,7 @@ BEGIN
         (1, 'crashed', has_crashed),
         (2, 'retried', is_retried),
         -- Who cancels it writes that event, with a name.
-        (3, 'failed', has_failed AND NEW.reason <> 'cancelled')
+        (3, 'failed', has_failed AND (NEW.reason <> 'cancelled' OR TG_OP = 'INSERT'))
     ) AS happened (position, kind, did) WHERE did ORDER BY position;
     RETURN NULL;
 END

@@ -19,6 +19,7 @@ app.conf.update(
     broker_url=os.environ.get("DURABLE_TEST_BROKER", "redis://127.0.0.1:1/0"),
     task_default_queue="default",
     task_ignore_result=True,
+    result_backend=os.environ.get("DURABLE_TEST_RESULTS"),
     CELERY_DB_REUSE_MAX=10_000,
     broker_connection_retry_on_startup=True,
     broker_transport_options={
@@ -34,3 +35,4 @@ app.conf.update(
 )
 app.autodiscover_tasks(["durable_shop"])
 app.autodiscover_tasks(["durable_shop"], related_name="ends")
+app.autodiscover_tasks(["durable_shop"], related_name="plain_ends")

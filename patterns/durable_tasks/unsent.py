@@ -1,0 +1,60 @@
+"""A firing of a beat entry that could not be sent is a failed row: one an entry, not one a tick."""
+
+import traceback
+from typing import Any
+
+from celery import Celery
+
+from . import arguments, configuration, fresh
+from .enqueue import new_id
+from .errors import ArgumentsRefused
+from .patience import in_time
+from .plain_rows import NAME_CHARACTERS
+from .settle import ERROR_CHARACTERS, clean, cut, words
+
+# While nobody has replayed or discarded it, the next failure of the entry is the same row.
+_KEEP = """
+INSERT INTO durable_tasks_task AS t (id, name, queue, state, plain, reason, error, traceback,
+    arguments, shown, unique_key, failed_at, first_failed_at)
+VALUES (%s, %s, %s, 4, %s, 'unsent', %s, %s, %s, %s, %s, clock_timestamp(), clock_timestamp())
+ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO UPDATE SET error = excluded.error,
+    traceback = excluded.traceback, arguments = excluded.arguments, shown = excluded.shown,
+    queue = excluded.queue, failed_at = excluded.failed_at
+WHERE t.state = 4
+"""
+
+
+def keep(app: Celery, entry: Any, error: BaseException) -> bool:
+    """Record that beat could not send an entry; tell whether it was written. Raises nothing.
+
+    Outside of any transaction, in three seconds. A replay enqueues the row, on its own queue.
+    """
+    label = f"Beat entry {entry.name!r}"
+    return in_time(lambda: _write(app, entry, error), label, "is not in the failed set")
+
+
+def _write(app: Celery, entry: Any, error: BaseException) -> None:
+    task: Any = app.tasks.get(entry.task)
+    name, args, kwargs = str(entry.task), entry.args or (), entry.kwargs or {}
+    text, why = words(error), ""
+    try:
+        encoded = arguments.encode(name, args, kwargs, configuration.max_argument_bytes())
+    except ArgumentsRefused as refused:
+        encoded, why = "", f"\nThey were not kept: {refused}"
+    values = [
+        new_id(),
+        clean(name, NAME_CHARACTERS),
+        clean(_queue(app, task, entry), NAME_CHARACTERS),
+        not getattr(task, "durable", True),
+        clean(text, ERROR_CHARACTERS) + clean(why, ERROR_CHARACTERS),
+        cut("".join(traceback.format_exception(error))),
+        encoded,
+        clean(arguments.show(arguments.redacted(task, args, kwargs)), 2 * ERROR_CHARACTERS),
+        clean(f"beat:{entry.name}", NAME_CHARACTERS),
+    ]
+    fresh.execute(_KEEP, values)
+
+
+def _queue(app: Celery, task: Any, entry: Any) -> str:
+    queue = (entry.options or {}).get("queue") or getattr(task, "queue", None)
+    return str(getattr(queue, "name", queue) or app.conf.task_default_queue)

@@ -1,0 +1,1 @@
+{{ pattern("durable_tasks/stock_consumers.py") }}

@@ -11,6 +11,7 @@ from patterns.retrying_task import PermanentError
 from payments import client
 from purchases import mails, packing
 from purchases.models import Order
+from purchases.subjects import describe_orders
 
 
 class OrderNotFound(PermanentError):
@@ -21,7 +22,7 @@ class OrderNotCharged(PermanentError):
     """The task would give away what has not been paid."""
 
 
-@app.task(name="purchases.charge", queue="purchasing", atomic=False)
+@app.task(name="purchases.charge", queue="purchasing", atomic=False, describe=describe_orders)
 def charge(order_id: str) -> None:
     """Charge the customer, record it, and enqueue the pack-in.
 
@@ -47,7 +48,7 @@ def charge(order_id: str) -> None:
             _record(order_id, **answer)
 
 
-@app.task(name="purchases.pack_in", queue="purchasing")
+@app.task(name="purchases.pack_in", queue="purchasing", describe=describe_orders)
 def pack_in(order_id: str) -> None:
     """Write the pack-in materials of a charged order.
 

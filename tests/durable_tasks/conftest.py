@@ -3,6 +3,7 @@
 The Django of the kit's test process is the one that tests/queued_mail/conftest.py configures.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -28,6 +29,7 @@ from durable_shop.models import Note  # noqa: E402
 
 from patterns.durable_tasks.models import Event, Firing, QueueRow, TaskRow  # noqa: E402
 
+NO_BROKER = "redis://127.0.0.1:1/0"
 PATHS = [*SOURCES, str(HERE)]
 
 app.loader.import_default_modules()
@@ -53,7 +55,7 @@ def broker(tmp_path: Path) -> Iterator[Server]:
     server = start_valkey(tmp_path / "broker", durable=False)
     point_at(server.url)
     yield server
-    point_at("redis://127.0.0.1:1/0")
+    point_at(NO_BROKER)
     server.stop()
 
 
@@ -162,6 +164,21 @@ def start_relay(start: Start) -> Start:
         relay = start("-m", "durable_shop.manage", "relay", *options, **environment)
         eventually(lambda: "relay: publishing" in relay.words or fail_if_ended(relay))
         return relay
+
+    return begin
+
+
+@pytest.fixture
+def start_beat(start: Start, tmp_path: Path) -> Start:
+    """Return a function that starts a beat with a schedule file of its own."""
+
+    def begin(schedule: dict[str, Any], name: str = "beat", **environment: str) -> Process:
+        command = ["-m", "celery", "-A", "durable_shop.beat", "beat", "-l", "INFO"]
+        command += ["-s", str(tmp_path / f"{name}.schedule"), "--max-interval", "1"]
+        environment.setdefault("DURABLE_TEST_BROKER", NO_BROKER)
+        beat = start(*command, DURABLE_TEST_BEAT=json.dumps(schedule), **environment)
+        eventually(lambda: "beat: Starting" in beat.words or fail_if_ended(beat))
+        return beat
 
     return begin
 

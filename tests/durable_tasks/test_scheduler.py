@@ -1,12 +1,10 @@
 """One firing for a due time, with any number of beats, and none lost."""
 
-import json
 import os
 import signal
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,7 +17,7 @@ from redis import Redis
 
 from patterns.durable_tasks import fresh, scheduler
 from patterns.durable_tasks.models import Firing, TaskRow
-from tests.durable_tasks.conftest import Process, Start, fail_if_ended
+from tests.durable_tasks.conftest import Start
 from tests.durable_tasks.test_consumer import database_away
 from tests.queued_mail.conftest import eventually
 
@@ -28,7 +26,6 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 # Five years: no test runs over the end of such a span.
 LONG = timedelta(days=5 * 365)
 SECONDS = LONG.total_seconds()
-NO_BROKER = "redis://127.0.0.1:1/0"
 
 
 def entry(plan: Any) -> ScheduleEntry:
@@ -110,21 +107,6 @@ def test_a_firing_is_recorded_once_and_a_rollback_forgets_it() -> None:
     assert scheduler.is_first("other entry", NOON)
     assert scheduler.is_first("entry", NOON + timedelta(seconds=1))
     assert Firing.objects.count() == 3
-
-
-@pytest.fixture
-def start_beat(start: Start, tmp_path: Path) -> Start:
-    """Return a function that starts a beat with a schedule file of its own."""
-
-    def begin(schedule: dict[str, Any], name: str = "beat", **environment: str) -> Process:
-        command = ["-m", "celery", "-A", "durable_shop.beat", "beat", "-l", "INFO"]
-        command += ["-s", str(tmp_path / f"{name}.schedule"), "--max-interval", "1"]
-        environment.setdefault("DURABLE_TEST_BROKER", NO_BROKER)
-        beat = start(*command, DURABLE_TEST_BEAT=json.dumps(schedule), **environment)
-        eventually(lambda: "beat: Starting" in beat.words or fail_if_ended(beat))
-        return beat
-
-    return begin
 
 
 def note(seconds: float, **fields: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Settings of the processes that tests start; what differs between them is in the environment."""
 
+import json
 import os
 
 SECRET_KEY = "only-for-tests"
@@ -22,6 +23,7 @@ DURABLE_TASKS_PUBLICATION_LEASE_SECONDS = float(
 DURABLE_TASKS_POLL_SECONDS = float(os.environ.get("DURABLE_TEST_POLL", "0.5"))
 DURABLE_TASKS_WINDOW = int(os.environ.get("DURABLE_TEST_WINDOW", "250"))
 DURABLE_TASKS_UNKNOWN_TASK_SECONDS = float(os.environ.get("DURABLE_TEST_UNKNOWN", "3600"))
+DURABLE_TASKS_OTHER_APPS = json.loads(os.environ.get("DURABLE_TEST_OTHER_APPS", "{}"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -65,7 +65,8 @@ def moment(text: str | None) -> datetime | None:
             seconds = int(ago[1]) * SECONDS[ago[2]]
             return datetime.now(UTC) - timedelta(seconds=seconds)
         point = datetime.fromisoformat(text)
-        return point if point.tzinfo else timezone.make_aware(point)
+        # In UTC: not every date of another zone is one there, or in the database.
+        return (point if point.tzinfo else timezone.make_aware(point)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise CommandError(
             f"{text!r} is no time: say how long ago (30m, 2h, 1d), or a date as 2026-01-31T14:00."

@@ -14,7 +14,7 @@ from django.utils import timezone
 from durable_shop import tasks
 from durable_shop.celery import app
 
-from patterns.durable_tasks import failed, obstacles
+from patterns.durable_tasks import failed, obstacles, other_apps
 from patterns.durable_tasks.failed import Outcome, Selection
 from patterns.durable_tasks.models import Event, State, TaskRow
 from tests.durable_tasks import conftest
@@ -28,7 +28,7 @@ EVERYTHING = Selection()
 @pytest.fixture(autouse=True)
 def shop_is_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in the shop's own processes; this one's current app is another test's."""
-    monkeypatch.setattr(obstacles, "app_of", lambda queue: app)
+    monkeypatch.setattr(other_apps, "of_queue", lambda queue: app)
 
 
 def replay(selection: Selection = EVERYTHING, **options: Any) -> Outcome:
@@ -120,7 +120,12 @@ def test_a_walk_stops_when_its_time_is_up_and_goes_on_from_there() -> None:
     assert (last.done, last.left, last.next) == (500, {obstacles.NO_ARGUMENTS: 1}, None)
 
 
-@pytest.mark.parametrize("after", ["", "x", "a|b|c", "2026-01-01|2026-01-01|x", "1|2|3|4"])
+TOO_EARLY = f"2026-01-01|0001-01-01T00:00:00+23:59|{UUID(int=0)}"
+
+
+@pytest.mark.parametrize(
+    "after", ["", "x", "a|b|c", "2026-01-01|2026-01-01|x", "1|2|3|4", TOO_EARLY]
+)
 def test_a_position_that_was_not_given_out_is_refused(after: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         replay(after=after)

@@ -131,6 +131,11 @@ class TaskRow(models.Model):
                 condition=Q(state=State.FAILED),
                 name="durable_task_failed_group",
             ),
+            models.Index(  # replayed, and not ended yet
+                fields=("due_at",),
+                condition=Q(failures__gt=0, state__lt=State.FAILED),
+                name="durable_task_replayed",
+            ),
             models.Index(
                 fields=("discarded_at",),
                 condition=Q(state=State.DISCARDED),

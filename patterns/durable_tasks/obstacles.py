@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import Celery
 
-from . import other_apps
+from .other_apps import of_queue as app_of
 from .task import DurableTask
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def task_of(name: str, queue: str) -> Any:
     who looks at failed tasks hears of in the log.
     """
     try:
-        return _tasks(other_apps.of_queue(queue)).get(name)
+        return _tasks(app_of(queue)).get(name)
     except Exception:
         logger.exception("The tasks of queue %r cannot be loaded.", queue)
         return None

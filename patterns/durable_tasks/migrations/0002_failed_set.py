@@ -164,6 +164,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="taskrow",
             index=models.Index(
+                condition=models.Q(("failures__gt", 0), ("state__lt", 4)),
+                fields=["due_at"],
+                name="durable_task_replayed",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="taskrow",
+            index=models.Index(
                 condition=models.Q(("state", 5)),
                 fields=["discarded_at"],
                 name="durable_task_discarded",

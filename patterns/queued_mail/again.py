@@ -75,9 +75,11 @@ def describe(task: Any, each: Sequence[Call]) -> list[str]:
     """Return whom each mail is for and its subject; never what it says."""
     publications = publications_of(each)
     rows = QueuedMail.objects.using(router.db_for_read(QueuedMail)).filter(pk__in=publications)
-    found = {mail.pk: mail for mail in rows.only("recipients", "subject")}
-    mails = [found.get(_call(call)[0]) for call in each]
-    return ["" if mail is None else f"to {recipients(mail)}: {mail.subject}" for mail in mails]
+    said: dict[UUID | None, str] = {
+        mail.pk: f"to {recipients(mail)}: {mail.subject}"
+        for mail in rows.only("recipients", "subject")
+    }
+    return [said.get(_call(call)[0], "") for call in each]
 
 
 def recipients(mail: QueuedMail) -> str:

@@ -3,10 +3,10 @@
 import os
 from typing import Any
 
-from celery import Celery
 from celery.app.registry import TaskRegistry
 
 from config import queues
+from patterns.durable_tasks.app import DurableCelery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -30,12 +30,13 @@ class OwnTasks(TaskRegistry):
             super().__setitem__(name, task)
 
 
-app = Celery(
+# Its failed tasks are in the shop's failed list (DURABLE_TASKS_OTHER_APPS).
+app = DurableCelery(
     "analytics",
     broker=settings.ANALYTICS_BROKER_URL,
     tasks=OwnTasks(),  # type: ignore[arg-type]  # Celery takes an instance too
-    # Celery's plain Task: an event may be lost, so nothing is retried for a day.
-    task_cls="celery.app.task:Task",
+    # A plain task: an event may be lost, so nothing is retried for a day.
+    task_cls="analytics.base_task:EventTask",
     # `current_app` stays the shop's, whichever of the two is imported last.
     set_as_current=False,
 )

@@ -12,7 +12,8 @@ from analytics.models import EventCount
 def count_event(name: str, day: str) -> None:
     """Add one to the day's count of an event. `day` is an ISO date, in UTC.
 
-    Duplicate: counts twice. Crash: all or nothing, and Celery does not run it again.
+    Duplicate: counts twice. Crash: all or nothing, and Celery does not run it again. One that
+    fails is a failed task; replayed, it counts.
     Two workers at once: both are counted, the row's lock orders them.
     """
     counts = EventCount.objects.filter(name=name, day=date.fromisoformat(day))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from analytics.celery import app
+from analytics.counting import count_event
 
 # A broker that is up answers in a millisecond. An attempt on a frozen one waits for one answer, on
 # one that freezes meanwhile for two: a second at most, where the name resolves.
@@ -81,13 +82,7 @@ def send_now(name: str, day: str) -> None:
             "max_retries": 0,
         }
     ) as connection:
-        app.send_task(
-            "analytics.count_event",
-            (name, day),
-            queue="analytics",
-            connection=connection,
-            retry=False,
-        )
+        count_event.apply_async((name, day), connection=connection, retry=False)
 
 
 publish = Forwarder(send_now).publish

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from celery import current_app, shared_task
+from celery import Celery, current_app, shared_task
 
 import analytics.counting  # noqa: F401  its import is what could leak
 from analytics.celery import app as analytics_app
@@ -55,10 +55,13 @@ def test_a_task_of_one_app_is_not_run_by_the_worker_of_the_other(
     shop = celery_worker_process("default")
     analysts = celery_worker_process("analytics", app="analytics.celery")
     shop_app.send_task("analytics.count_event", ("x", "2026-11-23"), queue="default")
-    analytics_app.send_task("analytics.forward_event", ("x", "2026-11-23"), queue="analytics")
+    # As another project's Celery would: this app makes a row of what it does not know.
+    Celery.send_task(
+        analytics_app, "analytics.forward_event", ("x", "2026-11-23"), queue="analytics"
+    )
     # A worker of the shop leaves a task that it does not know to one that may.
     _wait_for_words(shop, rb"Task analytics\.count_event\S+ is not known to this worker")
-    _wait_for_words(analysts, rb"unregistered task of type 'analytics\.forward_event'")
+    _wait_for_words(analysts, rb"Task analytics\.forward_event\S+ is not known here")
     assert not EventCount.objects.exists()
 
 

@@ -141,12 +141,6 @@ class TaskRow(models.Model):
                 condition=Q(state=State.DISCARDED),
                 name="durable_task_discarded",
             ),
-            # What was replayed and has not ended; a task that never failed is never in it.
-            models.Index(
-                fields=("id",),
-                condition=Q(failures__gt=0, state__lt=State.FAILED),
-                name="durable_task_replayed",
-            ),
             models.Index(
                 fields=("expires_at",),
                 condition=Q(expires_at__isnull=False, state__lt=State.PUBLISHED),

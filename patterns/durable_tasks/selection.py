@@ -121,8 +121,10 @@ def groups(selection: Selection, limit: int = 100) -> list[Group]:
 def rows(selection: Selection, limit: int) -> list[TaskRow]:
     """Return the newest, without what is large (loaded where it is asked for)."""
     where, values = selection.where()
-    # Ids are in the order in which tasks were enqueued.
-    order = "failed_at DESC" if selection.is_failed_alone() else "id DESC"
+    # Each as an index has it; ids are in the order in which tasks were enqueued.
+    order = "due_at DESC" if selection.has_failed else "id DESC"
+    if selection.is_failed_alone():
+        order = "failed_at DESC"
     return list(
         TaskRow.objects.using(configuration.database()).raw(
             f"SELECT {LISTED} FROM durable_tasks_task WHERE {where}"  # noqa: S608

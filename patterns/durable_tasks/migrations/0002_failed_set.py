@@ -182,14 +182,6 @@ class Migration(migrations.Migration):
             index=models.Index(fields=["task_id", "at"], name="durable_event_task"),
         ),
         migrations.AddIndex(
-            model_name="taskrow",
-            index=models.Index(
-                condition=models.Q(("failures__gt", 0), ("state__lt", 4)),
-                fields=["id"],
-                name="durable_task_replayed",
-            ),
-        ),
-        migrations.AddIndex(
             model_name="event",
             index=models.Index(fields=["at"], name="durable_event_at"),
         ),

@@ -17,7 +17,7 @@ from ..selection import Group, Selection
 from . import choosing, showing, subjects, words
 
 ROWS_A_PAGE = 50
-REPLAYED_SHOWN = 10
+REPLAYED_SHOWN = 5
 # Behind that nobody turns pages, and PostgreSQL would walk through all that is before.
 MOST_COUNTED = 10_000
 ERROR_CHARACTERS = 600
@@ -113,7 +113,7 @@ SELECT id FROM durable_tasks_task WHERE {where} ORDER BY failed_at DESC, id DESC
 """
 # Replayed ones that have not ended: they are no failures now, and not yet well.
 _REPLAYED = """
-SELECT id FROM durable_tasks_task WHERE failures > 0 AND state < 4 ORDER BY due_at LIMIT %s
+SELECT id FROM durable_tasks_task WHERE failures > 0 AND state < 4 ORDER BY id LIMIT %s
 """
 _NEWEST = """
 SELECT (SELECT id FROM durable_tasks_task t

@@ -35,20 +35,21 @@ def row_page(pages: "Pages", request: HttpRequest, object_id: str) -> HttpRespon
     may_see = permissions.may(request, permissions.SEE_ARGUMENTS)
     row: Any = _rows(may_see).filter(pk=pk).first()
     model = "taskrow" if row is not None and row.state != State.FAILED else "failedtask"
-    if pages.opts.model_name != model:
+    if pages.opts.model_name != model and (
+        row or permissions.may(request, permissions.VIEW_FAILED)
+    ):
         return redirect(pages.address("change", pk, of=model))
-    events = list(_events(pk))[::-1]
-    if row is None and not events:
-        raise Http404(f"There is no task {pk}: it never was, or it succeeded without an incident.")
-    title = showing.line(row.name if row else events[0].name) or "Task without a name"
-    context: dict[str, Any] = {"id": pk, "row": row, "may_see": may_see}
+    events = list(_events(pk))[::-1] if row or model == pages.opts.model_name else []
+    context: dict[str, Any] = {"id": pk, "row": row, "may_see": may_see, "gone": _gone(events)}
     context["events"] = [history.shown(each) for each in events]
-    if row is None:
-        context["gone"] = _gone(events[-1])
-    else:
+    if row is not None:
         context |= _of_row(row, may_see)
         context |= {"buttons": _buttons(pages, request, row), "obstacle": _obstacle(row)}
-    return pages.page(request, "row.html", title, **context)
+    name = row.name if row else events[0].name if events else f"Task {pk}"
+    title = showing.line(name) or "Task without a name"
+    response = pages.page(request, "row.html", title, **context)
+    response.status_code = 200 if row or events else 404
+    return response
 
 
 def _of_row(row: Any, may_see: bool) -> dict[str, Any]:
@@ -60,15 +61,22 @@ def _of_row(row: Any, may_see: bool) -> dict[str, Any]:
         "explanation": words.EXPLANATIONS.get(row.reason, words.reason(row.reason)),
         "error": showing.visible(row.cut_error),
         "traceback": showing.traceback(row.cut_traceback),
-        "traceback_left": max(0, row.traceback_characters - showing.PAGE_CHARACTERS),
+        "traceback_left": _left(row.traceback_characters),
         "call": showing.call(row.cut_shown, showing.PAGE_CHARACTERS),
         "arguments": showing.arguments(row.cut_arguments) if may_see else "",
         "options": showing.visible(row.cut_options) if may_see else "",
         "message": showing.message(bytes(row.cut_message or b"")) if may_see else "",
         "attempts_in_words": words.attempts(row),
+        "argument_bytes": f"{row.argument_bytes:,}",
+        "message_bytes": f"{row.message_bytes:,}" if row.message_bytes else "",
         "moments": _moments(row, state),
         "more": _more(row),
     }
+
+
+def _left(characters: int) -> str:
+    left = characters - showing.PAGE_CHARACTERS
+    return f"{left:,}" if left > 0 else ""
 
 
 def _moments(row: Any, state: State) -> list[tuple[str, Any]]:
@@ -98,8 +106,10 @@ def _more(row: Any) -> list[tuple[str, str]]:
     return [(label, showing.line(value)) for label, value in named if value]
 
 
-def _gone(event: Event) -> str:
-    if event.kind == Kind.SUCCEEDED:
+def _gone(events: list[Event]) -> str:
+    if not events:
+        return "There is no such task: it has succeeded without an incident, or it never was."
+    if events[-1].kind == Kind.SUCCEEDED:
         return "It has succeeded, and has left the failed tasks."
     return "It has no row any more: this is its history."
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from celery import Task
-from celery.app.task import get_actual_ignore_result
+from celery.app.task import get_actual_ignore_result  # type: ignore[attr-defined]  # not in stubs
 from celery.backends.base import DisabledBackend
 from celery.canvas import signature
 from django.db import transaction

@@ -148,11 +148,13 @@ def _told(exception: Any, einfo: Any) -> tuple[str, str]:
         exception = original
     if isinstance(exception, ExceptionWithTraceback):
         exception = exception.exc
-    if isinstance(exception, Reject) and isinstance(exception.reason, BaseException):
-        exception = exception.reason
+    cause = getattr(exception, "reason", None)
+    if isinstance(exception, Reject) and isinstance(cause, BaseException):
+        exception = cause
     trace = str(getattr(einfo, "traceback", "") or "")
     if isinstance(exception, UnpickleableExceptionWrapper):
-        return f"{exception.exc_cls_name}: {exception.text or exception.exc_args}", trace
+        text = getattr(exception, "text", None) or exception.exc_args
+        return f"{exception.exc_cls_name}: {text}", trace
     return words(exception), trace
 
 

@@ -34,7 +34,7 @@ class OwnTasks(TaskRegistry):
 app = DurableCelery(
     "analytics",
     broker=settings.ANALYTICS_BROKER_URL,
-    tasks=OwnTasks(),  # type: ignore[arg-type]  # Celery takes an instance too
+    tasks=OwnTasks(),
     # A plain task: an event may be lost, so nothing is retried for a day.
     task_cls="analytics.base_task:EventTask",
     # `current_app` stays the shop's, whichever of the two is imported last.

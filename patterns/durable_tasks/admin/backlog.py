@@ -84,8 +84,9 @@ def counts() -> list[Backlog]:
 
 def listed(state: State, queue: str | None, page: int) -> tuple[list[Row], bool]:
     """Return a page of the tasks in a state, the next ones first, and whether there is another."""
-    of_queue, values = (" AND queue = %s", [queue]) if queue is not None else ("", [])
+    of_queue = " AND queue = %s" if queue is not None else ""
     statement = _IDS.format(state=state.value, of_queue=of_queue, order=_ORDER[state])
-    values = [*values, ROWS_A_PAGE + 1, (page - 1) * ROWS_A_PAGE]
+    values: list[Any] = [queue] if queue is not None else []
+    values += [ROWS_A_PAGE + 1, (page - 1) * ROWS_A_PAGE]
     ids = [row[0] for row in listing.ask(statement, values)]
     return listing.rows(ids[:ROWS_A_PAGE]), len(ids) > ROWS_A_PAGE

@@ -47,13 +47,15 @@ class Choice:
 
     def selection(self) -> Selection:
         """Return what it means for the rows."""
-        equal = {name: self.values.get(name) for name in EQUAL}
         return Selection(
             ids=self.ids or None,
+            name=self.values.get("name"),
+            queue=self.values.get("queue"),
+            exception=self.values.get("exception"),
+            reason=self.values.get("reason"),
             since=_moment(self.values.get("since", "")),
             until=_moment(self.values.get("until", "")),
             text=self.values.get("text"),
-            **equal,
         )
 
     def fixed(self, until: datetime) -> "Choice":

@@ -11,7 +11,19 @@ from . import choosing, listing, showing, words
 # A box of more would be a page of its own.
 MOST_OPTIONS = 200
 MOST_GROUPS = 500
-_QUEUES = "SELECT name FROM durable_tasks_queue ORDER BY name LIMIT %s"
+# What a relay has seen, and what waits where none has looked yet: one step through an index a name.
+_WAITING = """
+{name} AS (
+    (SELECT queue FROM durable_tasks_task WHERE state = {state} ORDER BY queue LIMIT 1)
+    UNION ALL
+    SELECT (SELECT queue FROM durable_tasks_task WHERE state = {state} AND queue > {name}.queue
+        ORDER BY queue LIMIT 1) FROM {name} WHERE {name}.queue IS NOT NULL)"""
+_QUEUES = f"""
+WITH RECURSIVE {_WAITING.format(name="ready", state=State.READY.value)},
+{_WAITING.format(name="published", state=State.PUBLISHED.value)}
+SELECT name FROM durable_tasks_queue UNION SELECT queue FROM ready UNION SELECT queue FROM published
+ORDER BY name LIMIT %s
+"""  # noqa: S608  constants
 
 
 @dataclass(frozen=True)
@@ -60,9 +72,9 @@ def of_tasks(choice: choosing.Choice, state: State) -> list[Filter]:
 
 
 def queues() -> list[str]:
-    """Return the queues that a relay has seen, or the settings name."""
+    """Return the queues that a relay has seen, that tasks wait in, or that the settings name."""
     seen = {row[0] for row in listing.ask(_QUEUES, [MOST_OPTIONS])}
-    return sorted(seen | set(configuration.queues()))
+    return sorted((seen - {None}) | set(configuration.queues()))
 
 
 def _filter(

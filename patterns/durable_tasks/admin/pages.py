@@ -23,7 +23,7 @@ class Pages(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run t
             **{"title": title, "opts": self.opts, "list_address": self.address("changelist")},
             **more,
         }
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]  # for {% url %}
+        request.current_app = self.admin_site.name  # for {% url %}
         return TemplateResponse(request, f"{LABEL}/{template}", context)
 
     def address(self, view: str, *arguments: Any, of: str = "", **query: Any) -> str:

@@ -1,6 +1,6 @@
 """What the pages say about states, reasons and events, to people who did not write this."""
 
-from typing import Any, Protocol
+from typing import Any
 
 from ..models import State
 
@@ -58,7 +58,7 @@ def capped(number: int, most: int) -> str:
     return f"{number:,}{' or more' if number >= most else ''}" if number > 0 else ""
 
 
-def attempts(row: "Attempted") -> str:
+def attempts(row: Any) -> str:
     """Return how often a task was run since it was enqueued, or replayed."""
     was_ended = row.state == State.FAILED and row.reason in ENDED_BY_RUN
     runs = row.retries + row.crashes + (row.state == State.RUNNING or was_ended)
@@ -67,13 +67,3 @@ def attempts(row: "Attempted") -> str:
     parts = [count(row.retries, "retry")] if row.retries else []
     parts += [count(row.crashes, "crash")] if row.crashes else []
     return f"{runs}{' (' + ', '.join(parts) + ')' if parts else ''}"
-
-
-class Attempted(Protocol):
-    """What is asked of a row."""
-
-    state: Any
-    reason: Any
-    retries: Any
-    crashes: Any
-    started_at: Any

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from durable_shop.celery import app
 
-from patterns.durable_tasks import other_apps
+from patterns.durable_tasks import obstacles
 
 FAILED = "/admin/durable_tasks/failedtask/"
 TASKS = "/admin/durable_tasks/taskrow/"
@@ -25,7 +25,7 @@ Log_in = Callable[..., Client]
 @pytest.fixture(autouse=True)
 def shop_is_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in the shop's own processes; this one's current app is another test's."""
-    monkeypatch.setattr(other_apps, "of_queue", lambda queue: app)
+    monkeypatch.setattr(obstacles, "app_of", lambda queue: app)
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """Cancel tasks that have not ended: a state of the row, which no message can undo."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 from uuid import UUID
 
 from django.db import connections, transaction
@@ -46,7 +47,7 @@ def cancel(ids: Iterable[UUID | str], *, by: str = "", is_running_too: bool = Tr
     """
     database = configuration.database()
     by = clean(by, BY_CHARACTERS)
-    values = [
+    values: list[Any] = [
         [UUID(str(each)) for each in ids],
         (State.FAILED if is_running_too else State.RUNNING).value,
         clean(f"Cancelled by {by or 'somebody'}.", ERROR_CHARACTERS),

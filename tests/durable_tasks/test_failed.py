@@ -14,7 +14,7 @@ from django.utils import timezone
 from durable_shop import tasks
 from durable_shop.celery import app
 
-from patterns.durable_tasks import failed, obstacles, other_apps
+from patterns.durable_tasks import failed, obstacles
 from patterns.durable_tasks.failed import Outcome, Selection
 from patterns.durable_tasks.models import Event, State, TaskRow
 from tests.durable_tasks import conftest
@@ -28,7 +28,7 @@ EVERYTHING = Selection()
 @pytest.fixture(autouse=True)
 def shop_is_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in the shop's own processes; this one's current app is another test's."""
-    monkeypatch.setattr(other_apps, "of_queue", lambda queue: app)
+    monkeypatch.setattr(obstacles, "app_of", lambda queue: app)
 
 
 def replay(selection: Selection = EVERYTHING, **options: Any) -> Outcome:

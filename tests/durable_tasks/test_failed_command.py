@@ -16,7 +16,7 @@ from django.utils import timezone
 from durable_shop import tasks
 from durable_shop.celery import app
 
-from patterns.durable_tasks import obstacles, other_apps, terminal
+from patterns.durable_tasks import obstacles, terminal
 from patterns.durable_tasks.models import Event, State, TaskRow
 from tests.durable_tasks.conftest import Start, fail_if_ended
 from tests.durable_tasks.failures import fail, fail_many, history, states
@@ -25,7 +25,7 @@ from tests.queued_mail.conftest import eventually
 
 @pytest.fixture(autouse=True)
 def shop_is_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(other_apps, "of_queue", lambda queue: app)
+    monkeypatch.setattr(obstacles, "app_of", lambda queue: app)
 
 
 def run(*command: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, transaction
 from durable_shop.celery import app
 
-from patterns.durable_tasks import cancel, cleanup, failed, other_apps
+from patterns.durable_tasks import cancel, cleanup, failed, obstacles
 from patterns.durable_tasks.failed import Selection
 from patterns.durable_tasks.models import State, TaskRow
 from tests.durable_tasks.test_query_plans import nodes, plans_of
@@ -70,7 +70,7 @@ def is_vacuumed(cursor: Any) -> bool:
 @pytest.fixture
 def million(filled: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Undo what a test does: the rows are there for all of them."""
-    monkeypatch.setattr(other_apps, "of_queue", lambda queue: app)
+    monkeypatch.setattr(obstacles, "app_of", lambda queue: app)
     with transaction.atomic():
         yield
         transaction.set_rollback(True)

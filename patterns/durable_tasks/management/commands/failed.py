@@ -125,8 +125,8 @@ class Command(BaseCommand):
                 " says what became of the others."
             )
         if outcome.left:
-            left = sum(outcome.left.values())
-            raise CommandError(f"{counted(left)} {_stay(left, options)} failed.")
+            stay = sum(outcome.left.values())
+            raise CommandError(f"{counted(stay)} {_stay(stay, options)} failed.")
 
     def _changed(self, chosen: Selection, options: dict[str, Any], total: int) -> Outcome:
         change = failed.replay if options["action"] == "replay" else failed.discard

@@ -9,7 +9,9 @@ Guarantees: given PostgreSQL's durability and, in the end, a relay and a worker 
     2. What a task changes in its own database commits together with its end: once. An effect
        outside may be attempted again, with whatever key the task gives it.
     3. A task that ends badly (an error, retries used up, crashes, time limits, unknown name,
-       expired, cancelled, unreadable message) is kept as a row with its reason.
+       expired, cancelled, unreadable message) is kept as a row with its reason and its history,
+       and can be replayed or discarded. A plain Celery task is too, as far as Celery tells (not
+       where its worker is killed), and so is a beat entry that could not be sent.
     4. A task crashes `max_crashes` processes at most.
     5. Enqueuing needs the database alone: nothing waits for the broker.
 Not for: a firehose that may be lost (`durable = False`: an ordinary Celery task); databases other
@@ -33,6 +35,8 @@ Settings, with defaults:
     DURABLE_TASKS_QUEUE = "default": queue of this pattern's own clean-up.
     DURABLE_TASKS_HISTORY_DAYS = 30: how long a discarded task, and the events of one that is gone,
         are kept. A failed one is kept until somebody replays or discards it.
+    DURABLE_TASKS_OTHER_APPS = {}: {"analytics": "analytics.celery.app"}: whose workers take from a
+        queue, where that is another Celery app with a broker of its own.
     DURABLE_TASKS_REDACT = ("password", "passwd", "secret", "token", "api_key", "authorization",
         "cookie"): an argument whose name holds one of these is shown nowhere.
 Wiring:

@@ -14,6 +14,7 @@ from . import configuration
 from .app import DurableCelery
 from .consumer import DurableConsumer
 from .models import TaskRow
+from .other_app_checks import wrong_other_apps
 from .task import DurableTask
 from .worker import REFUSED_POOLS
 
@@ -38,7 +39,7 @@ def check_durable_tasks(**_: Any) -> list[CheckMessage]:
     found = [*wrong_settings(), *wrong_database(), *wrong_queues(), *wrong_app(app)]
     if any(each.id == "durable_tasks.E008" for each in found):
         return found  # such an app has no durable tasks, and this message says so
-    return [*found, *wrong_tasks(app)]
+    return [*found, *wrong_tasks(app), *wrong_other_apps(app)]
 
 
 def wrong_settings() -> Iterator[CheckMessage]:

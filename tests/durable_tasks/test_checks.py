@@ -7,9 +7,10 @@ from celery import Celery, Task
 from celery.worker.consumer import Consumer
 from django.core.checks import CheckMessage
 from django.db import connections
+from durable_shop import other
 from durable_shop.celery import app as shop
 
-from patterns.durable_tasks import checks
+from patterns.durable_tasks import checks, other_app_checks
 from patterns.durable_tasks.app import DurableCelery
 from patterns.durable_tasks.consumer import DurableConsumer
 
@@ -50,6 +51,7 @@ def everything(app: Celery) -> list[CheckMessage]:
         *checks.wrong_queues(),
         *checks.wrong_app(app),
         *checks.wrong_tasks(app),
+        *other_app_checks.wrong_other_apps(app),
     ]
 
 
@@ -196,3 +198,47 @@ def test_w006_a_task_that_may_hang_for_ever() -> None:
 
 def nothing() -> None:
     """Celery takes no lambda."""
+
+
+def wrong_other_apps(settings: Any, apps: Any) -> list[CheckMessage]:
+    settings.DURABLE_TASKS_OTHER_APPS = apps
+    return list(other_app_checks.wrong_other_apps(shop))
+
+
+def test_another_app_that_can_take_what_is_replayed_is_well(settings: Any) -> None:
+    assert wrong_other_apps(settings, {"other": "durable_shop.other.app"}) == []
+
+
+@pytest.mark.parametrize(
+    "apps",
+    [
+        ["analytics"],
+        {"other": 5},
+        {"other": "durable_shop.nowhere.app"},
+        {"other": "durable_shop.other.nothing"},
+        {"other": "no_dots"},
+        {"other": "durable_shop.other.until"},
+        {"other": "durable_shop.settings.USE_TZ"},
+    ],
+)
+def test_e013_another_app_that_is_none(settings: Any, apps: Any) -> None:
+    only(wrong_other_apps(settings, apps), "E013")
+
+
+def test_e014_the_current_app_as_another(settings: Any) -> None:
+    only(wrong_other_apps(settings, {"mail": "durable_shop.celery.app"}), "E014")
+
+
+def test_e015_a_queue_that_the_other_app_does_not_declare(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(other, "app", an_app(task_create_missing_queues=False))
+    message = only(wrong_other_apps(settings, {"nowhere": "durable_shop.other.app"}), "E015")
+    assert "'nowhere'" in message.msg
+
+
+def test_w007_another_app_whose_tasks_cannot_be_replayed(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(other, "app", Celery("stock", set_as_current=False))
+    only(wrong_other_apps(settings, {"other": "durable_shop.other.app"}), "W007")

@@ -93,7 +93,7 @@ def until(path, text):
     Note.objects.create(text=text)
 
 
-@app.task(name="plain.foreign", base=Task)
+@app.task(name="plain.foreign", base=Task, shared=False)
 def foreign(text, password=None):
     """Fail, with a base class that knows nothing of durable tasks."""
     raise ValueError("foreign")

@@ -1,0 +1,1 @@
+{{ pattern("durable_tasks/other_app_checks.py") }}

@@ -57,6 +57,7 @@ def durable(start: Start, start_worker: Start) -> Any:
 
     yield Durable()
     TaskRow.objects.all().delete()
+    Event.objects.all().delete()
 
 
 def child_of(worker: Worker) -> int:

@@ -11,6 +11,8 @@ from celery.backends.base import DisabledBackend
 from . import calls, enqueue, fresh, refusals
 from .errors import NotKept
 
+_OPEN = "SELECT id FROM durable_tasks_task WHERE id = ANY(%s::uuid[]) AND state < 4"
+
 
 class DurableControl(Control):
     """Remote control; refuses to revoke a durable task, whose message is only a hint."""
@@ -74,7 +76,7 @@ class DurableCelery(Celery):
 
 def _rows_of(ids: Iterable[str]) -> list[str]:
     known = [str(each) for each in ids if _is_uuid(each)]
-    found = fresh.execute("SELECT id FROM durable_tasks_task WHERE id = ANY(%s::uuid[])", [known])
+    found = fresh.execute(_OPEN, [known])
     return [str(row[0]) for row in found]
 
 

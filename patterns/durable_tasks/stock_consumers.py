@@ -5,6 +5,7 @@ not accepted and of messages that name no task. What it cannot decode it drops w
 log: use a DurableCelery.
 """
 
+from contextlib import suppress
 from typing import Any
 
 from celery import signals
@@ -28,7 +29,9 @@ def keep_unknown(sender: Any, message: Any, name: str, id: str, **_: Any) -> Non
         return
 
     def write() -> None:
-        kept = unknown.arguments_of(message)
+        kept = ""
+        with suppress(Exception):  # what cannot be read is kept as bytes
+            kept = unknown.arguments_of(message)
         task_id = unknown.uuid_of(id)
         error = UNKNOWN.format(name)
         malformed.keep(message, error, reason="unknown", task_id=task_id, arguments=kept)

@@ -7,17 +7,19 @@ import signal
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from development.server import Server
 from django.test import override_settings
-from durable_shop import plain_ends
+from durable_shop import plain_ends, stock
 from durable_shop.celery import app
 
-from patterns.durable_tasks import arguments, failed
+from patterns.durable_tasks import arguments, failed, plain_rows
 from patterns.durable_tasks.models import Event, State, TaskRow
 from tests.durable_tasks.conftest import Start, notes
+from tests.durable_tasks.envelopes import changed, plain_message, push
 from tests.durable_tasks.test_consumer import database_away
 from tests.queued_mail.conftest import eventually
 
@@ -262,3 +264,44 @@ def test_a_worker_that_is_killed_while_it_records_loses_nothing_else(start_worke
     second = start_worker(name="second@test")
     row_of(plain_ends.fails.delay("value"))
     assert second.process.poll() is None
+
+
+def test_what_a_stock_app_of_the_project_tells_is_kept(start: Start, broker: Server) -> None:
+    command = ("-m", "celery", "-A", "durable_shop.stock", "worker", "-Q", "stock", "-n", "s@host")
+    worker = start(*command, "-c", "1", "-l", "INFO")
+    eventually(lambda: " ready." in worker.words)
+    with stock.app.connection_for_write(broker.url) as connection:
+
+        def send(name: str, how: str, **options: Any) -> str:
+            sent = stock.app.send_task(
+                name, (how,), connection=connection, queue="stock", retry=False, **options
+            )
+            return str(sent.id)
+
+        ids = {
+            "error": send("stock.ends", "raise"),
+            "error rejected": send("stock.ends", "reject"),
+            "time_limit": send("stock.ends", "sleep"),
+            "unknown": send("nobody.knows", "x"),
+            "expired": send("stock.ends", "late", expires=datetime(2020, 1, 1, tzinfo=UTC)),
+        }
+    rows = {name: row_of(task_id) for name, task_id in ids.items()}
+    assert [row.reason for row in rows.values()] == [name.partition(" ")[0] for name in rows]
+    assert {row.failures for row in rows.values()} == {1}
+    assert {row.queue for row in rows.values()} == {"stock"}
+    assert arguments.decode(rows["unknown"].arguments) == (["x"], {})
+    assert arguments.decode(rows["time_limit"].arguments) == (["sleep"], {})
+    assert arguments.decode(rows["error rejected"].arguments) == (["reject"], {})
+    assert rows["error rejected"].exception == "ValueError"
+    assert (rows["error"].worker, rows["time_limit"].worker) == ("s@host", "s@host")
+    assert rows["expired"].arguments == ""
+    assert rows["expired"].error.endswith(plain_rows.NOT_TOLD)
+    message = plain_message(broker.url, "x")
+    nameless = message | {"headers": {"no": "task"}}
+    unreadable = message | {"content-type": "application/x-what"}
+    refused = changed(unreadable, "headers", "task", "stock.ends")
+    push(broker.url, nameless, unreadable, refused, queue="stock")
+    malformed = TaskRow.objects.filter(reason="malformed")
+    eventually(lambda: malformed.count() == 2)
+    eventually(lambda: TaskRow.objects.filter(reason="unknown").count() == 2)
+    assert all(row.message for row in malformed)

@@ -5,22 +5,20 @@ budgets begin anew, its history goes on. When it succeeds its row is gone; faili
 same row with one failure more.
 """
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Iterable, Sequence
+from datetime import UTC
 from uuid import UUID
 
-from django.db import connections, transaction
+from django.db import connections
 
 from . import configuration
-from .batches import DISCARD, REPLAY, Operation, locked
+from .batches import DISCARD, REPLAY, locked
 from .models import State, TaskRow
 from .obstacles import obstacle
 from .selection import Group, Selection, count, groups, rows
+from .terminal import counted, printable
+from .walking import Outcome, Progress, in_transaction, now, walk
 
 __all__ = [
     "REPLAYED",
@@ -32,38 +30,18 @@ __all__ = [
     "discard",
     "foreseen",
     "groups",
+    "now",
+    "obstacles",
+    "replay",
+    "replay_failed_of",
+    "rows",
 ]
-__all__ += ["now", "obstacles", "replay", "replay_failed_of", "rows"]
 
 # What was replayed and has not ended: in no list of failed tasks, and not over either.
 REPLAYED = Selection(
     states=(State.SCHEDULED, State.READY, State.PUBLISHED, State.RUNNING), has_failed=True
 )
-# A transaction of some hundred milliseconds; what has been done stays, whatever stops the rest.
-AT_ONCE = 1000
-ALARMED_GROUPS = 20
-Progress = Callable[[int], object]
-
-# What somebody else replays or discards at this moment is passed over: theirs is the outcome.
-_NEXT = """{where} AND failed_at <= %s AND (failed_at, id) > (%s::timestamptz, %s::uuid)
-ORDER BY failed_at, id LIMIT %s FOR UPDATE SKIP LOCKED"""
-# Statistics are older than a burst of failures; the indexes are right at any time. A bitmap of all
-# failed rows is read for each thousand.
-_BY_INDEX = """
-SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)
-"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What a replay or a discard did: to how many rows, and how many stay for which reason.
-
-    `next` is what to go on `after`, where the time was up; None: everything was looked at.
-    """
-
-    done: int = 0
-    left: dict[str, int] = field(default_factory=dict)
-    next: str | None = None
+ALARMED_GROUPS, NAME_CHARACTERS = 20, 100
 
 
 def replay(
@@ -82,7 +60,7 @@ def replay(
     done. Two at once: each row is replayed once. Raises what the database raises, and ValueError
     for an `after` that is none.
     """
-    return _walk(REPLAY, selection, by, progress, seconds, after)
+    return walk(REPLAY, selection, by, progress, seconds, after)
 
 
 def discard(
@@ -97,7 +75,7 @@ def discard(
 
     Everything else is as in `replay()`.
     """
-    return _walk(DISCARD, selection, by, progress, seconds, after)
+    return walk(DISCARD, selection, by, progress, seconds, after)
 
 
 def replay_failed_of(task_name: str, encoded: Sequence[str], *, by: str) -> list[str]:
@@ -106,7 +84,7 @@ def replay_failed_of(task_name: str, encoded: Sequence[str], *, by: str) -> list
     In the open transaction, else in one of its own. Returns the arguments of those that are
     replayed. Two at once: the second waits, and finds none.
     """
-    with _transaction() as cursor:
+    with in_transaction() as cursor:
         having = "state = 4 AND name = %s AND arguments = ANY(%s) ORDER BY id FOR UPDATE"
         chosen = locked(cursor, having, [task_name, list(encoded)])
         done, _ = REPLAY.run(cursor, chosen, by)
@@ -115,21 +93,17 @@ def replay_failed_of(task_name: str, encoded: Sequence[str], *, by: str) -> list
 
 
 def alarms() -> list[str]:
-    """Return what somebody should look at: a line for each group of equal failures."""
+    """Return what somebody should look at: a line for each group of equal failures.
+
+    The newest groups alone, where there are many; no name breaks its line.
+    """
     return [
-        f"{each.count:,} {'task' if each.count == 1 else 'tasks'} {each.name or '(unreadable)'}"
-        f" failed ({each.exception}), last at {each.newest.astimezone(UTC):%Y-%m-%d %H:%M} UTC:"
-        " look at them in the admin or with `manage.py failed list`."
+        f"{counted(each.count)} {printable(each.name or '(unreadable)', NAME_CHARACTERS)} failed"
+        f" ({printable(each.exception, NAME_CHARACTERS)}), last at"
+        f" {each.newest.astimezone(UTC):%Y-%m-%d %H:%M} UTC: look at them in the admin or with"
+        " `manage.py failed list`."
         for each in groups(Selection(), limit=ALARMED_GROUPS)
     ]
-
-
-def now() -> datetime:
-    """Return the database's time, by which failures are dated."""
-    with connections[configuration.database()].cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        moment: datetime = cursor.fetchone()[0]
-        return moment
 
 
 def obstacles(of: Iterable[TaskRow]) -> dict[UUID, str]:
@@ -139,23 +113,6 @@ def obstacles(of: Iterable[TaskRow]) -> dict[UUID, str]:
         for row in of
     }
     return {pk: why for pk, why in found.items() if why}
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Position:
-    """When a walk began, and how far it has come."""
-
-    began: str
-    failed_at: str = "-infinity"
-    id: str = str(UUID(int=0))
-
-    @classmethod
-    def read(cls, text: str) -> "_Position":
-        began, failed_at, id = text.split("|")
-        return cls(began=_utc(began), failed_at=_utc(failed_at), id=str(UUID(id)))
-
-    def __str__(self) -> str:
-        return f"{self.began}|{self.failed_at}|{self.id}"
 
 
 def foreseen(selection: Selection) -> dict[str, int]:
@@ -171,59 +128,3 @@ def foreseen(selection: Selection) -> dict[str, int]:
         for name, queue, plain, has_arguments, number in cursor.fetchall():
             left[obstacle(name, queue, plain=plain, has_arguments=has_arguments)] += number
     return {why: number for why, number in left.items() if why}
-
-
-def _utc(text: str) -> str:
-    """Return a moment that the database can read; raise ValueError for what is none."""
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC).isoformat()
-    except OverflowError as error:
-        raise ValueError(f"{text!r} is no time.") from error
-
-
-def _walk(
-    operation: Operation,
-    selection: Selection,
-    by: str,
-    progress: Progress | None,
-    seconds: float | None,
-    after: str | None,
-) -> Outcome:
-    if not selection.is_failed_alone():
-        raise ValueError("Only failed tasks can be replayed or discarded; cancel the others.")
-    position = _Position(began=now().isoformat()) if after is None else _Position.read(after)
-    until = None if seconds is None else time.monotonic() + seconds
-    done, left = 0, Counter[str]()
-    while True:
-        count, why, last = _step(operation, selection, by, position)
-        done, left = done + count, left + why
-        if last is None:
-            return Outcome(done=done, left=dict(left))
-        position = last
-        if progress is not None:
-            progress(done)
-        if until is not None and time.monotonic() > until:
-            return Outcome(done=done, left=dict(left), next=str(position))
-
-
-def _step(
-    operation: Operation, selection: Selection, by: str, position: _Position
-) -> tuple[int, Counter[str], _Position | None]:
-    """Do one batch; return how many were done, why others stay, and None once nothing is left."""
-    where, values = selection.where()
-    values += [position.began, position.failed_at, position.id, AT_ONCE]
-    with _transaction() as cursor:
-        chosen = locked(cursor, _NEXT.format(where=where), values)
-        done, why = operation.run(cursor, chosen, by)
-    if len(chosen) < AT_ONCE:
-        return len(done), why, None
-    last = chosen[-1]
-    return len(done), why, replace(position, failed_at=last.failed_at.isoformat(), id=str(last.id))
-
-
-@contextmanager
-def _transaction() -> Iterator[Any]:
-    database = configuration.database()
-    with transaction.atomic(using=database), connections[database].cursor() as cursor:
-        cursor.execute(_BY_INDEX)
-        yield cursor

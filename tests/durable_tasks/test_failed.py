@@ -14,7 +14,7 @@ from django.utils import timezone
 from durable_shop import tasks
 from durable_shop.celery import app
 
-from patterns.durable_tasks import failed, obstacles
+from patterns.durable_tasks import failed, obstacles, walking
 from patterns.durable_tasks.failed import Outcome, Selection
 from patterns.durable_tasks.models import Event, State, TaskRow
 from tests.durable_tasks import conftest
@@ -132,7 +132,7 @@ def test_a_position_that_was_not_given_out_is_refused(after: str) -> None:
 
 
 def test_what_fails_again_meanwhile_is_not_replayed_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failed, "AT_ONCE", 2)
+    monkeypatch.setattr(walking, "AT_ONCE", 2)
     rows = [fail(n) for n in range(5)]
 
     def fail_again(done: int) -> None:
@@ -153,7 +153,7 @@ def test_what_fails_between_two_calls_of_one_walk_is_left_for_the_next() -> None
 
 
 def test_rows_of_one_moment_are_all_walked_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failed, "AT_ONCE", 3)
+    monkeypatch.setattr(walking, "AT_ONCE", 3)
     fail_many(10)
     TaskRow.objects.update(failed_at=timezone.now() - timedelta(hours=1))
     assert replay().done == 10
@@ -341,6 +341,14 @@ def test_failed_tasks_are_an_alarm_until_they_are_replayed() -> None:
     assert line.startswith("2 tasks shop.write_note failed (ValueError), last at 20")
     replay()
     assert failed.alarms() == []
+
+
+def test_a_name_in_an_alarm_breaks_no_line() -> None:
+    fail("x", name="a\nBcc: everybody\x1b" + "x" * 1000)
+    (line,) = failed.alarms()
+    assert "\n" not in line
+    assert "\x1b" not in line
+    assert len(line) <= 500
 
 
 def test_failed_calls_are_replayed_by_their_arguments() -> None:

@@ -13,8 +13,7 @@ import pytest
 from development.server import Server
 from mail_shop.models import Order
 
-from patterns.durable_tasks.models import Event
-from patterns.durable_tasks.models import TaskRow
+from patterns.durable_tasks.models import Event, TaskRow
 from patterns.queued_mail.models import QueuedMail
 from tests.queued_mail.conftest import SMTPServer, Worker, eventually
 

@@ -57,6 +57,16 @@ class Row:
         return showing.line(self.name) or "(no name)"
 
     @property
+    def queue_name(self) -> str:
+        """Return the queue's name, fit to be looked at."""
+        return showing.line(self.queue)
+
+    @property
+    def worker_name(self) -> str:
+        """Return Celery's name of the worker that runs it, fit to be looked at."""
+        return showing.line(self.worker)
+
+    @property
     def what(self) -> str:
         """Return what tells it from others of its name: its subject, else its arguments."""
         return showing.line(self.subject) or showing.call(self.shown)
@@ -111,9 +121,11 @@ JOIN durable_tasks_task ON id = pk ORDER BY position
 _FAILED = """
 SELECT id FROM durable_tasks_task WHERE {where} ORDER BY failed_at DESC, id DESC LIMIT %s OFFSET %s
 """
-# Replayed ones that have not ended: they are no failures now, and not yet well.
+# Replayed ones that have not ended: they are no failures now, and not yet well. In an order that
+# some other index has, the planner would walk through all that wait.
 _REPLAYED = """
-SELECT id FROM durable_tasks_task WHERE failures > 0 AND state < 4 ORDER BY id LIMIT %s
+SELECT id FROM (SELECT id, due_at FROM durable_tasks_task WHERE failures > 0 AND state < 4 LIMIT %s)
+AS replayed ORDER BY due_at
 """
 _NEWEST = """
 SELECT (SELECT id FROM durable_tasks_task t

@@ -67,6 +67,7 @@ def _of_row(row: Any, may_see: bool) -> dict[str, Any]:
         "options": showing.visible(row.cut_options) if may_see else "",
         "message": showing.message(bytes(row.cut_message or b"")) if may_see else "",
         "attempts_in_words": words.attempts(row),
+        "queue": showing.line(row.queue),
         "argument_bytes": f"{row.argument_bytes:,}",
         "message_bytes": f"{row.message_bytes:,}" if row.message_bytes else "",
         "moments": _moments(row, state),

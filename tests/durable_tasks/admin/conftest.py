@@ -63,7 +63,7 @@ def kim(log_in: Log_in) -> Client:
 def text_of(response: Any) -> str:
     """Return the words of a page, without its tags."""
     assert response.status_code == 200, response
-    words = re.sub(r"<[^>]*>", " ", response.content.decode())
+    words = re.sub(r"<[^>]*>", " ", response.content.decode().replace("<wbr>", ""))
     return " ".join(words.replace("&#x27;", "'").replace("&quot;", '"').split())
 
 

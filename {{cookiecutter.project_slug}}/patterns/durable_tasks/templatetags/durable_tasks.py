@@ -1,0 +1,1 @@
+{{ pattern("durable_tasks/templatetags/durable_tasks.py") }}

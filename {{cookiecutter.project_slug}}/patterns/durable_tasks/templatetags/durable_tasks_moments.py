@@ -1,1 +1,0 @@
-{{ pattern("durable_tasks/templatetags/durable_tasks_moments.py") }}

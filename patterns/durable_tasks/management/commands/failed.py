@@ -76,8 +76,7 @@ class Command(BaseCommand):
             return
         rows = failed.rows(chosen, limit)
         self._write(options, [described.row(each) for each in rows], _lines_of_rows)
-        if len(rows) == limit and not options["json"]:
-            total = failed.count(chosen)
+        if len(rows) == limit and (total := failed.count(chosen)) > limit:
             self._say(
                 f"The newest {limit:,} of {total:,}. `failed list --group` counts equal failures."
             )

@@ -6,7 +6,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ..models import State
-from . import filters, listing, showing, words
+from ..selection import Selection
+from . import filters, listing, showing
 from .listing import MOST_COUNTED, ROWS_A_PAGE, Row
 
 SHOWN = (State.SCHEDULED, State.READY, State.PUBLISHED, State.RUNNING, State.DISCARDED)
@@ -19,6 +20,8 @@ class Backlog:
     queue: str
     is_paused: bool
     counts: dict[int, int]
+    # States of which there are more, in whatever queue: they were counted by time, not by queue.
+    uncertain: frozenset[int]
 
     @property
     def title(self) -> str:
@@ -34,11 +37,15 @@ class Backlog:
         return [
             {
                 "number": self.of(state),
-                "counted": words.capped(self.of(state), MOST_COUNTED),
+                "counted": self._counted(state),
                 "query": "?" + urlencode({"state": state.value, "queue": self.queue or " "}),
             }
             for state in SHOWN
         ]
+
+    def _counted(self, state: State) -> str:
+        is_more = state.value in self.uncertain or self.of(state) >= MOST_COUNTED
+        return f"{self.of(state):,}{' or more' if is_more else ''}"
 
 
 # Each is answered from its partial index, in the order in which the tasks go.
@@ -49,6 +56,7 @@ _ORDER = {
     State.RUNNING: "leased_until",
     State.DISCARDED: "discarded_at DESC",
 }
+BY_TIME = (State.SCHEDULED, State.RUNNING, State.DISCARDED)
 _FIRST = f"""
 SELECT queue, {{state}}, count(*) FROM (SELECT queue FROM durable_tasks_task
     WHERE state = {{state}} ORDER BY {{order}} LIMIT {MOST_COUNTED}) AS first GROUP BY queue
@@ -61,14 +69,13 @@ FROM unnest(%s::text[]) AS names (name)
 # The indexes of these two begin with the queue; a queue with much must not hide the others.
 _COUNT = " UNION ALL ".join(
     _OF_QUEUE.format(state=state.value)
-    if state in (State.READY, State.PUBLISHED)
+    if state not in BY_TIME
     else _FIRST.format(state=state.value, order=_ORDER[state])
     for state in SHOWN
 )
 _PAUSED = "SELECT name FROM durable_tasks_queue WHERE is_paused"
 _IDS = """
-SELECT id FROM durable_tasks_task WHERE state = {state}{of_queue} ORDER BY {order}
-LIMIT %s OFFSET %s
+SELECT id FROM durable_tasks_task WHERE {where} ORDER BY {order} LIMIT %s OFFSET %s
 """
 
 
@@ -79,14 +86,17 @@ def counts() -> list[Backlog]:
     for queue, state, number in listing.ask(_COUNT, [names, names]):
         found[queue][state] = number
     paused = {row[0] for row in listing.ask(_PAUSED, [])}
-    return [Backlog(name, name in paused, found[name]) for name in sorted({*names, *found})]
+    totals = {each.value: sum(by.get(each.value, 0) for by in found.values()) for each in BY_TIME}
+    uncertain = frozenset(state for state, total in totals.items() if total >= MOST_COUNTED)
+    return [
+        Backlog(name, name in paused, found[name], uncertain) for name in sorted({*names, *found})
+    ]
 
 
-def listed(state: State, queue: str | None, page: int) -> tuple[list[Row], bool]:
+def listed(meant: Selection, state: State, page: int) -> tuple[list[Row], bool]:
     """Return a page of the tasks in a state, the next ones first, and whether there is another."""
-    of_queue = " AND queue = %s" if queue is not None else ""
-    statement = _IDS.format(state=state.value, of_queue=of_queue, order=_ORDER[state])
-    values: list[Any] = [queue] if queue is not None else []
+    where, values = meant.where()
+    statement = _IDS.format(where=where, order=_ORDER[state])
     values += [ROWS_A_PAGE + 1, (page - 1) * ROWS_A_PAGE]
     ids = [row[0] for row in listing.ask(statement, values)]
     return listing.rows(ids[:ROWS_A_PAGE]), len(ids) > ROWS_A_PAGE

@@ -1,61 +1,109 @@
-"""Cancel tasks that have not ended: asked for, and confirmed where they are many or run already."""
+"""Cancel tasks that have not ended: ticked ones, or all that wait in a state and match a filter.
 
-from typing import TYPE_CHECKING
+One that waits is cancelled at once: it can be replayed, and nothing is lost. Many are asked about,
+and running ones are.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from .. import cancel as cancelling
+from .. import failed as failed_set
 from ..models import State
-from . import acting, choosing, listing, permissions, words
+from ..selection import Selection, count
+from . import acting, backlog, choosing, forms, listing, permissions, progress, words
 
 if TYPE_CHECKING:
     from .pages import Pages
 
+# Counted for the question; a backlog of more is counted no further.
+MOST_COUNTED = 1_000_000
+WAITING = (State.SCHEDULED, State.READY, State.PUBLISHED)
+WORDING = {"name": "cancel", "going_on": "Cancelling", "done": "cancelled"}
 CANCEL = {"name": "cancel", "verb": "Cancel"}
 
 
-def cancel(pages: "Pages", request: HttpRequest) -> HttpResponse:
-    """Ask about the ticked tasks, or cancel them. Refused (403) without the permission.
+def of_state(choice: choosing.Choice, state: State) -> Selection:
+    """Return the tasks in one state that a filter leaves."""
+    chosen = choice.selection()
+    return Selection(states=(state,), name=chosen.name, queue=chosen.queue, until=chosen.until)
 
-    One that waits is cancelled at once: it can be replayed, and nothing is lost.
-    """
+
+def cancel(pages: "Pages", request: HttpRequest) -> HttpResponse:
+    """Ask about what the request chooses, or cancel it. Refused (403) without the permission."""
     permissions.allow(request, permissions.VIEW_TASKS, permissions.CANCEL)
     choice = choosing.choice(request)
-    if choice.faults or not choice.ids:
+    state = choosing.number(forms.sent(request), "state", 9)
+    is_state = "state" in choice.values and state in WAITING
+    if choice.faults or not (choice.ids or is_state):
         why = "; ".join(choice.faults) or "tick the tasks first"
         pages.message_user(request, f"Nothing was cancelled: {why}.", messages.ERROR)
-        return redirect(acting.back(pages, request))
+        return redirect(forms.back(pages, request))
+    if choice.ids:
+        return _ticked(pages, request, choice)
+    choice = choice.fixed(failed_set.now())
+    if request.method == "POST" and "confirmed" in request.POST:
+        return _go_on(pages, request, choice, of_state(choice, State(state)))
+    meant = of_state(choice, State(state))
+    with listing.by_index():
+        total = count(meant, MOST_COUNTED)
+        rows, _ = backlog.listed(meant, State(state), 1)
+    return _ask(pages, request, choice, rows, total)
+
+
+def _ticked(pages: "Pages", request: HttpRequest, choice: choosing.Choice) -> HttpResponse:
     rows = [row for row in listing.rows(list(choice.ids)) if row.state < State.FAILED]
     running = sum(row.state == State.RUNNING for row in rows)
     is_one = len(choice.ids) == 1 and not running
     if request.method == "POST" and ("confirmed" in request.POST or is_one):
-        return _cancel(pages, request, choice)
-    if not rows:
-        pages.message_user(request, "These tasks have ended already.", messages.WARNING)
-        return redirect(acting.back(pages, request))
-    return pages.page(
-        request,
-        "confirm.html",
-        f"Cancel {words.count(len(rows))}?",
-        **{"action": CANCEL, "running": running, "counted": words.count(len(rows))},
-        **{"sample": rows[: acting.SAMPLE_ROWS], "total": len(rows)},
-        back=acting.back(pages, request),
-        hidden=acting.hidden(request, choice, **({"running": "1"} if running else {})),
-    )
+        # One that began to run after it was asked about goes on.
+        is_running_too = "running" in request.POST
+        by = forms.person(request)
+        done = len(cancelling.cancel(choice.ids, by=by, is_running_too=is_running_too))
+        return _tell(pages, request, done, len(choice.ids) - done)
+    return _ask(pages, request, choice, rows, len(rows), running)
 
 
-def _cancel(pages: "Pages", request: HttpRequest, choice: choosing.Choice) -> HttpResponse:
-    # One that began to run after it was asked about goes on.
-    is_running_too = "running" in request.POST
-    by = acting.person(request)
-    done = cancelling.cancel(choice.ids, by=by, is_running_too=is_running_too)
+def _ask(
+    pages: "Pages",
+    request: HttpRequest,
+    choice: choosing.Choice,
+    rows: list[listing.Row],
+    total: int,
+    running: int = 0,
+) -> HttpResponse:
+    if not total:
+        pages.message_user(request, "These tasks have ended, or begun to run.", messages.WARNING)
+        return redirect(forms.back(pages, request))
+    carried = {"total": str(total), **({"running": "1"} if running else {})}
+    shown: dict[str, Any] = {
+        **{"action": CANCEL, "running": running, "counted": words.count(total)},
+        **{"sample": rows[: acting.SAMPLE_ROWS], "total": total},
+        **{"back": forms.back(pages, request), "hidden": forms.hidden(request, choice, **carried)},
+    }
+    return pages.page(request, "confirm.html", f"Cancel {words.count(total)}?", **shown)
+
+
+def _go_on(
+    pages: "Pages", request: HttpRequest, choice: choosing.Choice, meant: Selection
+) -> HttpResponse:
+    before, by = progress.read(request), forms.person(request)
+    try:
+        done = cancelling.cancel_all(meant, by=by, progress=progress.Clock())
+    except progress.TimeIsUp as stopped:
+        now = before.plus(stopped.done, {}, None)
+        return progress.page(pages, request, choice, now, **WORDING)
+    return _tell(pages, request, before.done + done, 0)
+
+
+def _tell(pages: "Pages", request: HttpRequest, done: int, late: int) -> HttpResponse:
     if done:
-        counted = words.count(len(done))
-        told = f"{counted} cancelled: to be found under Failed tasks, and replayed there."
+        told = f"{words.count(done)} cancelled: to be replayed or discarded under Failed tasks."
         pages.message_user(request, told, messages.SUCCESS)
-    if late := len(choice.ids) - len(done):
-        told = f"{words.count(late)} had ended, or begun to run."
+    if late or not done:
+        told = f"{words.count(late) if late else 'They'} had ended, or begun to run."
         pages.message_user(request, told, messages.WARNING)
-    return redirect(acting.back(pages, request))
+    return redirect(forms.back(pages, request))

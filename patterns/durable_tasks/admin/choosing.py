@@ -40,10 +40,9 @@ class Choice:
         return not (self.values.keys() - {"until", "state"} or self.ids)
 
     @property
-    def since(self) -> str:
-        """Return since when, in words."""
-        since = self.values.get("since", "")
-        return SINCE[since][0] if since in SINCE else f"since {since}"
+    def name(self) -> str:
+        """Return the task's name that is asked for; "" for any."""
+        return self.values.get("name", "")
 
     def selection(self) -> Selection:
         """Return what it means for the rows."""
@@ -92,6 +91,14 @@ def choice(request: HttpRequest) -> Choice:
             values[name] = value
     ids = _ids(data, faults)
     return Choice(values=values, ids=ids, faults=tuple(faults))
+
+
+def identified(request: HttpRequest) -> UUID | None:
+    """Return the task that is looked for by its id, as Flower and logs have it."""
+    try:
+        return UUID((request.GET.get("text") or request.GET.get("name") or "").strip())
+    except ValueError:
+        return None
 
 
 def number(data: QueryDict, name: str, most: int) -> int:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import path
 
 from .. import configuration
@@ -33,6 +34,8 @@ class FailedTaskAdmin(Pages):
     ) -> HttpResponse:
         """Show the groups, and the tasks one by one, that the request's filter leaves."""
         permissions.allow(request, permissions.VIEW_FAILED)
+        if found := choosing.identified(request):
+            return redirect(self.address("change", found))
         with listing.by_index():
             return self.page(request, "failed.html", "Failed tasks", **self._context(request))
 
@@ -72,7 +75,11 @@ class FailedTaskAdmin(Pages):
             "all_groups": choice.query(all_groups="1"),
             "actions": actions,
             "filters": filters.of_failed(choice, found),
-            "has_text": True,
+            "text": {
+                "name": "text",
+                "label": "Text in the error or arguments, or an id",
+                "value": choice.values.get("text", ""),
+            },
             **self._rows(request, choice),
             **self._replayed(request),
         }

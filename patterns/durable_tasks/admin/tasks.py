@@ -6,9 +6,11 @@ Flower shows what is at the broker; a backlog is in PostgreSQL, and is seen here
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import path
 
 from ..models import State
+from ..selection import Selection, count
 from . import backlog, cancelling, choosing, filters, listing, permissions, row_page, words
 from .pages import LABEL, Pages
 
@@ -36,6 +38,8 @@ class TaskAdmin(Pages):
     ) -> HttpResponse:
         """Show how many wait in each queue, and those in one state one by one."""
         permissions.allow(request, permissions.VIEW_TASKS)
+        if found := choosing.identified(request):
+            return redirect(self.address("change", found))
         with listing.by_index():
             return self.page(request, "tasks.html", "Tasks", **self._context(request))
 
@@ -58,8 +62,10 @@ class TaskAdmin(Pages):
         counts = backlog.counts()
         state = _state(request, counts)
         page = listing.page_number(request.GET)
-        rows, has_more = backlog.listed(state, choice.values.get("queue"), page)
+        meant = cancelling.of_state(choice, state)
+        rows, has_more = backlog.listed(meant, state, page)
         label, moment = WHEN[state]
+        may_cancel = state < State.FAILED and permissions.may(request, permissions.CANCEL)
         return {
             "is_list": True,
             "choice": choice,
@@ -70,12 +76,25 @@ class TaskAdmin(Pages):
             "is_running": state == State.RUNNING,
             "rows": [(row, self.address("change", row.id), getattr(row, moment)) for row in rows],
             "when_label": label,
-            "may_cancel": state < State.FAILED and permissions.may(request, permissions.CANCEL),
+            "may_cancel": may_cancel,
+            "cancel_all": self._cancel_all(choice, state, meant) if may_cancel else None,
             "cancel_address": self.address("cancel"),
             "failed_address": self.address("changelist", of="failedtask"),
             "filters": filters.of_tasks(choice, state),
+            "text": {"name": "name", "label": "Task's name, or an id", "value": choice.name},
             **listing.turning(choice, page, has_more),
         }
+
+    def _cancel_all(
+        self, choice: choosing.Choice, state: State, meant: Selection
+    ) -> dict[str, str] | None:
+        """Return the button for all that wait in a state, and match the filter; none for one."""
+        number = count(meant, listing.MOST_COUNTED)
+        if state not in cancelling.WAITING or number < 2:
+            return None
+        query = choice.query(state=str(state.value))
+        counted = words.capped(number, listing.MOST_COUNTED)
+        return {"address": self.address("cancel") + query, "counted": counted}
 
 
 def _state(request: HttpRequest, counts: list[backlog.Backlog]) -> State:

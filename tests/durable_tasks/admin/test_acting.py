@@ -10,7 +10,7 @@ from django.test import Client
 from durable_shop.celery import app
 
 from patterns.durable_tasks import failed
-from patterns.durable_tasks.admin import acting
+from patterns.durable_tasks.admin import progress
 from patterns.durable_tasks.models import Event, State, TaskRow
 from tests.durable_tasks.admin.conftest import FAILED, TASKS, confirm, form_of, text_of
 from tests.durable_tasks.failures import fail, fail_many, history, states
@@ -152,7 +152,7 @@ def test_two_at_once_replay_each_row_once(kim: Client) -> None:
 def test_many_are_done_a_few_seconds_at_a_time_with_progress(
     kim: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(acting, "SECONDS_A_REQUEST", 0)
+    monkeypatch.setattr(progress, "SECONDS_A_REQUEST", 0)
     fail_many(2500)
     fail("unreadable", arguments="")
     response = confirm(kim, REPLAY, kim.get(REPLAY, {"all": "1"}))
@@ -171,7 +171,7 @@ def test_many_are_done_a_few_seconds_at_a_time_with_progress(
 def test_the_page_that_goes_on_does_so_by_a_file_of_its_own(
     kim: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(acting, "SECONDS_A_REQUEST", 0)
+    monkeypatch.setattr(progress, "SECONDS_A_REQUEST", 0)
     fail_many(1500)
     page = confirm(kim, REPLAY, kim.get(REPLAY, {"all": "1"})).content.decode()
     assert 'class="goes-on"' in page

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from patterns.durable_tasks.admin import backlog
+from patterns.durable_tasks.admin import backlog, progress
 from patterns.durable_tasks.models import Event, QueueRow, State, TaskRow
 from tests.durable_tasks.admin.conftest import FAILED, TASKS, Log_in, confirm, text_of
 from tests.durable_tasks.failures import fail, states
@@ -142,6 +142,67 @@ def test_only_ticked_ones_are_cancelled(kim: Client, choice: dict[str, Any]) -> 
     page = text_of(kim.post(CANCEL, {**choice, "confirmed": "yes"}, follow=True))
     assert "Nothing was cancelled" in page
     assert states() == {State.READY: 2}
+
+
+def test_all_that_wait_and_match_are_cancelled_and_nothing_else(kim: Client) -> None:
+    wait(3)
+    wait(2, queue="charge")
+    wait(1, State.RUNNING)
+    wait(1, State.SCHEDULED)
+    button = kim.get(TASKS, {"state": 1, "queue": "mail"}).context["cancel_all"]
+    assert button["counted"] == "3"
+    asked = kim.get(button["address"])
+    assert "Cancel 3 tasks?" in text_of(asked)
+    late = wait()[-1]
+    assert states() == {State.SCHEDULED: 1, State.READY: 6, State.RUNNING: 1}
+    page = text_of(confirm(kim, CANCEL, asked))
+    assert "3 tasks cancelled" in page
+    assert states() == {State.SCHEDULED: 1, State.READY: 3, State.RUNNING: 1, State.FAILED: 3}
+    assert TaskRow.objects.filter(queue="mail", state=State.READY).count() == 1
+    assert late.queue == "mail"
+
+
+def test_many_are_cancelled_a_few_seconds_at_a_time(
+    kim: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "SECONDS_A_REQUEST", 0)
+    wait(2500)
+    response = confirm(kim, CANCEL, kim.get(CANCEL, {"state": 1}))
+    assert "1,000 of 2,500 tasks cancelled so far." in text_of(response)
+    response = confirm(kim, CANCEL, response)
+    assert "2,000 of 2,500 tasks cancelled so far." in text_of(response)
+    assert "2,500 tasks cancelled" in text_of(confirm(kim, CANCEL, response))
+    assert states() == {State.FAILED: 2500}
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.FAILED, State.DISCARDED])
+def test_all_that_run_or_have_ended_cannot_be_cancelled_at_once(kim: Client, state: State) -> None:
+    wait(3, State.RUNNING)
+    TaskRow.objects.update(state=state)
+    page = kim.post(CANCEL, {"state": state.value, "confirmed": "yes"}, follow=True)
+    assert "Nothing was cancelled" in text_of(page)
+    assert kim.get(TASKS, {"state": state.value}).context["cancel_all"] is None
+    assert states() == {state: 3}
+
+
+def test_a_task_is_found_by_its_name_and_by_its_id(kim: Client) -> None:
+    rows = wait(2)
+    TaskRow.objects.filter(pk=rows[0].pk).update(name="shop.other")
+    found = kim.get(TASKS, {"state": 1, "name": "shop.other"}).context["rows"]
+    assert [row.id for row, _, _ in found] == [rows[0].pk]
+    by_id = kim.get(TASKS, {"name": f" {rows[1].pk} "})
+    assert by_id["Location"] == f"{TASKS}{rows[1].pk}/change/"
+    assert kim.get(FAILED, {"text": str(rows[1].pk)})["Location"].startswith(FAILED)
+
+
+def test_a_count_by_time_says_when_it_may_be_more(
+    kim: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait(3, State.SCHEDULED)
+    QueueRow.objects.create(name="charge")
+    monkeypatch.setattr(backlog, "MOST_COUNTED", 3)
+    cells = {each.queue: each.cells()[0] for each in kim.get(TASKS).context["counts"]}
+    assert cells["charge"]["counted"] == "0 or more"
 
 
 def test_who_may_look_has_no_button(log_in: Log_in) -> None:

@@ -56,9 +56,8 @@ def insert(row: NewRow) -> UUID:
     """
     connection = _connection()
     with connection.cursor() as cursor:
-        placeholders, values = _placeholders(row)
-        cursor.execute(_ONE.format(placeholders), [*values, row.queue, row.queue])
-        return row.id if cursor.fetchone() else _existing(cursor, row)
+        cursor.execute(_ONE, _values(row))
+        return row.id if cursor.fetchone()[0] else _existing(cursor, row)
 
 
 def insert_many(rows: Sequence[NewRow]) -> list[UUID]:
@@ -67,9 +66,6 @@ def insert_many(rows: Sequence[NewRow]) -> list[UUID]:
     if not rows:
         return []
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
-        cursor.execute(_LOOK_AND_NOTIFY, [list({row.queue for row in rows})])
-        if full := {name for name, is_full, _ in cursor.fetchall() if is_full}:
-            raise _queue_full(next(row for row in rows if row.queue in full))
         ids: list[UUID] = []
         for start in range(0, len(rows), ROWS_AT_ONCE):
             ids += _insert(cursor, rows[start : start + ROWS_AT_ONCE])
@@ -77,59 +73,29 @@ def insert_many(rows: Sequence[NewRow]) -> list[UUID]:
 
 
 def _insert(cursor: Any, rows: Sequence[NewRow]) -> list[UUID]:
-    each = [_placeholders(row) for row in rows]
-    lines = ", ".join(f"({placeholders})" for placeholders, _ in each)
-    cursor.execute(_MANY.format(lines), [value for _, values in each for value in values])
+    cursor.execute(_MANY, [list(column) for column in zip(*map(_values, rows), strict=True)])
     inserted = {found[0] for found in cursor.fetchall()}
     return [row.id if row.id in inserted else _existing(cursor, row) for row in rows]
 
 
-COLUMNS = (
-    "id, name, queue, rank, max_crashes, retries, arguments, shown, options, unique_key,"
-    " enqueued_at, state, due_at, expires_at"
+# The function (migration 0001) inserts and, where a relay sleeps, wakes it. Its statements are
+# planned once a session; as one statement of the same sense they were planned with each call, which
+# took longer than everything else.
+_ONE = f"SELECT durable_tasks_enqueue({', '.join(['%s'] * len(NewRow.__slots__))})"
+_TYPES = (
+    *("uuid", "text", "text", "int", "float8", "timestamptz", "float8", "timestamptz"),
+    *("int", "int", "text", "text", "text", "text"),
 )
-_INTO = f"INSERT INTO durable_tasks_task ({COLUMNS})"
-# A commit that notifies takes a lock which all of them share, so it is done where a relay sleeps.
-_ONE = f"""
-{_INTO} SELECT {{}}
-WHERE NOT EXISTS (SELECT FROM durable_tasks_queue WHERE name = %s AND is_full)
-ON CONFLICT DO NOTHING
-RETURNING id, (SELECT pg_notify('{CHANNEL}', '')::text FROM durable_tasks_queue
-    WHERE name = %s AND is_listened)
-"""  # noqa: S608
-_MANY = f"{_INTO} VALUES {{}} ON CONFLICT DO NOTHING RETURNING id"
-_LOOK_AND_NOTIFY = f"""
-SELECT name, is_full, CASE WHEN is_listened THEN pg_notify('{CHANNEL}', '')::text END
-FROM durable_tasks_queue WHERE name = ANY(%s)
-"""  # noqa: S608
-# As few parameters as the row has values: most are neither delayed nor do they expire.
-_GIVEN = "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, statement_timestamp(), "
-_AT_ONCE = "1, statement_timestamp(), "
-_LATER = "0, statement_timestamp() + make_interval(secs => %s), "
-_AT = "CASE WHEN %s::timestamptz > statement_timestamp() THEN 0 ELSE 1 END, %s::timestamptz, "
-_EXPIRES_IN = "statement_timestamp() + make_interval(secs => %s)"
+_MANY = f"""
+SELECT durable_tasks_enqueue({", ".join(f"c{n}" for n in range(len(_TYPES)))})
+FROM unnest({", ".join(f"%s::{each}[]" for each in _TYPES)})
+    AS given ({", ".join(f"c{n}" for n in range(len(_TYPES)))})
+"""  # noqa: S608  constants
 
 
-def _placeholders(row: NewRow) -> tuple[str, list[Any]]:
-    """Return one row's part of the statement, and its values."""
-    text = _GIVEN
-    values: list[Any] = [
-        *(row.id, row.name, row.queue, row.rank, row.max_crashes, row.retries),
-        *(row.arguments, row.shown, row.options, row.unique_key),
-    ]
-    if row.due_at is not None:
-        text += _AT
-        values += [row.due_at, row.due_at]
-    elif row.delay_seconds is not None and row.delay_seconds > 0:
-        text += _LATER
-        values.append(row.delay_seconds)
-    else:
-        text += _AT_ONCE
-    if row.expires_at is None and row.expires_seconds is None:
-        return text + "NULL", values
-    if row.expires_at is not None:
-        return text + "%s::timestamptz", [*values, row.expires_at]
-    return text + _EXPIRES_IN, [*values, row.expires_seconds]
+def _values(row: NewRow) -> list[Any]:
+    """Return what the function takes, in its order."""
+    return [getattr(row, name) for name in NewRow.__slots__]
 
 
 def _existing(cursor: Any, row: NewRow) -> UUID:

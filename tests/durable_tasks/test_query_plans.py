@@ -70,7 +70,7 @@ def plans_of(run: Callable[[], object]) -> list[dict[str, Any]]:
     def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         if "set_config('enable_sort'" in sql:
             settings[0] = sql
-        if "durable_tasks_task" in sql:
+        if "durable_tasks_task" in sql or "durable_tasks_enqueue" in sql:
             sent.append((sql, params, settings[0]))
         return execute(sql, params, many, context)
 

@@ -1,9 +1,44 @@
-"""The tables, and how often PostgreSQL tidies the one whose rows come and go."""
+"""The tables, how often PostgreSQL tidies the one whose rows come and go, and its way in."""
 
 import uuid
 
 import django.db.models.functions.datetime
 from django.db import migrations, models
+
+# Returns the id, or NULL where nothing was inserted: the queue is full, or the key or id is taken.
+# A commit that notifies takes a lock which all of them share, so it is done where a relay sleeps.
+ENQUEUE = """
+CREATE FUNCTION durable_tasks_enqueue(
+    new_id uuid, new_name text, new_queue text, new_rank int,
+    delay_seconds float8, new_due_at timestamptz,
+    expires_seconds float8, new_expires_at timestamptz,
+    new_max_crashes int, new_retries int,
+    new_arguments text, new_shown text, new_options text, new_unique_key text
+) RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+    found record;
+    inserted uuid;
+    due timestamptz := coalesce(new_due_at, statement_timestamp()
+        + make_interval(secs => greatest(coalesce(delay_seconds, 0), 0)));
+BEGIN
+    SELECT is_full, is_listened INTO found FROM durable_tasks_queue WHERE name = new_queue;
+    IF found.is_full THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO durable_tasks_task (id, name, queue, rank, max_crashes, retries, arguments, shown,
+        options, unique_key, enqueued_at, state, due_at, expires_at)
+    VALUES (new_id, new_name, new_queue, new_rank, new_max_crashes, new_retries, new_arguments,
+        new_shown, new_options, new_unique_key, statement_timestamp(),
+        CASE WHEN due > statement_timestamp() THEN 0 ELSE 1 END, due,
+        coalesce(new_expires_at, statement_timestamp() + make_interval(secs => expires_seconds)))
+    ON CONFLICT DO NOTHING
+    RETURNING id INTO inserted;
+    IF found.is_listened AND inserted IS NOT NULL THEN
+        PERFORM pg_notify('durable_tasks', '');
+    END IF;
+    RETURN inserted;
+END $$;
+"""
 
 
 class Migration(migrations.Migration):
@@ -186,4 +221,5 @@ class Migration(migrations.Migration):
             "autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200)",
             migrations.RunSQL.noop,
         ),
+        migrations.RunSQL(ENQUEUE, "DROP FUNCTION durable_tasks_enqueue"),
     ]

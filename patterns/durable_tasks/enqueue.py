@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,22 +20,22 @@ ROWS_AT_ONCE = 1000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewRow:
-    """What a caller says about a task; the field names are the table's, but for the two delays."""
+    """What a caller says about a task, in the order in which the database's function takes it."""
 
     id: UUID
     name: str
     queue: str
-    rank: int
-    delay_seconds: float | None
-    due_at: datetime | None
-    expires_seconds: float | None
-    expires_at: datetime | None
     max_crashes: int
-    retries: int
     arguments: str
     shown: str
-    options: str
-    unique_key: str | None
+    options: str = ""
+    unique_key: str | None = None
+    rank: int = 0
+    retries: int = 0
+    delay_seconds: float | None = None
+    due_at: datetime | None = None
+    expires_seconds: float | None = None
+    expires_at: datetime | None = None
 
 
 def new_id() -> UUID:
@@ -56,7 +56,7 @@ def insert(row: NewRow) -> UUID:
     """
     connection = _connection()
     with connection.cursor() as cursor:
-        cursor.execute(_ONE, _values(row))
+        cursor.execute(*_statement(row))
         return row.id if cursor.fetchone()[0] else _existing(cursor, row)
 
 
@@ -73,7 +73,8 @@ def insert_many(rows: Sequence[NewRow]) -> list[UUID]:
 
 
 def _insert(cursor: Any, rows: Sequence[NewRow]) -> list[UUID]:
-    cursor.execute(_MANY, [list(column) for column in zip(*map(_values, rows), strict=True)])
+    columns = [[getattr(row, name) for row in rows] for name in NewRow.__slots__]
+    cursor.execute(_MANY, columns)
     inserted = {found[0] for found in cursor.fetchall()}
     return [row.id if row.id in inserted else _existing(cursor, row) for row in rows]
 
@@ -81,21 +82,34 @@ def _insert(cursor: Any, rows: Sequence[NewRow]) -> list[UUID]:
 # The function (migration 0001) inserts and, where a relay sleeps, wakes it. Its statements are
 # planned once a session; as one statement of the same sense they were planned with each call, which
 # took longer than everything else.
-_ONE = f"SELECT durable_tasks_enqueue({', '.join(['%s'] * len(NewRow.__slots__))})"
 _TYPES = (
-    *("uuid", "text", "text", "int", "float8", "timestamptz", "float8", "timestamptz"),
-    *("int", "int", "text", "text", "text", "text"),
+    *("uuid", "text", "text", "int", "text", "text", "text", "text", "int", "int"),
+    *("float8", "timestamptz", "float8", "timestamptz"),
 )
+_NAMES = ", ".join(NewRow.__slots__)
 _MANY = f"""
-SELECT durable_tasks_enqueue({", ".join(f"c{n}" for n in range(len(_TYPES)))})
-FROM unnest({", ".join(f"%s::{each}[]" for each in _TYPES)})
-    AS given ({", ".join(f"c{n}" for n in range(len(_TYPES)))})
+SELECT durable_tasks_enqueue({_NAMES})
+FROM unnest({", ".join(f"%s::{each}[]" for each in _TYPES)}) AS given ({_NAMES})
 """  # noqa: S608  constants
+# A value that is seldom set stands in the text: each one that is sent costs some microseconds.
+_SELDOM = {each.name: each.default for each in fields(NewRow) if each.default is not MISSING}
+_LITERALS: dict[Any, str] = {None: "NULL", 0: "0", "": "''"}
+_ALWAYS = tuple(name for name in NewRow.__slots__ if name not in _SELDOM)
 
 
-def _values(row: NewRow) -> list[Any]:
-    """Return what the function takes, in its order."""
-    return [getattr(row, name) for name in NewRow.__slots__]
+def _statement(row: NewRow) -> tuple[str, list[Any]]:
+    """Return the statement for one row, and its values."""
+    text = f"SELECT durable_tasks_enqueue({'%s, ' * len(_ALWAYS)}"
+    values = [getattr(row, name) for name in _ALWAYS]
+    each = []
+    for name, default in _SELDOM.items():
+        value = getattr(row, name)
+        if value == default:
+            each.append(_LITERALS[default])
+        else:
+            each.append("%s")
+            values.append(value)
+    return f"{text}{', '.join(each)})", values
 
 
 def _existing(cursor: Any, row: NewRow) -> UUID:

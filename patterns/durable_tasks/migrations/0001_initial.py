@@ -9,17 +9,18 @@ from django.db import migrations, models
 # A commit that notifies takes a lock which all of them share, so it is done where a relay sleeps.
 ENQUEUE = """
 CREATE FUNCTION durable_tasks_enqueue(
-    new_id uuid, new_name text, new_queue text, new_rank int,
-    delay_seconds float8, new_due_at timestamptz,
-    expires_seconds float8, new_expires_at timestamptz,
-    new_max_crashes int, new_retries int,
-    new_arguments text, new_shown text, new_options text, new_unique_key text
+    new_id uuid, new_name text, new_queue text, new_max_crashes int,
+    new_arguments text, new_shown text,
+    new_options text, new_unique_key text,
+    new_rank int, new_retries int,
+    new_delay_seconds float8, new_due_at timestamptz,
+    new_expires_seconds float8, new_expires_at timestamptz
 ) RETURNS uuid LANGUAGE plpgsql AS $$
 DECLARE
     found record;
     inserted uuid;
     due timestamptz := coalesce(new_due_at, statement_timestamp()
-        + make_interval(secs => greatest(coalesce(delay_seconds, 0), 0)));
+        + make_interval(secs => greatest(coalesce(new_delay_seconds, 0), 0)));
 BEGIN
     SELECT is_full, is_listened INTO found FROM durable_tasks_queue WHERE name = new_queue;
     IF found.is_full THEN
@@ -30,7 +31,7 @@ BEGIN
     VALUES (new_id, new_name, new_queue, new_rank, new_max_crashes, new_retries, new_arguments,
         new_shown, new_options, new_unique_key, statement_timestamp(),
         CASE WHEN due > statement_timestamp() THEN 0 ELSE 1 END, due,
-        coalesce(new_expires_at, statement_timestamp() + make_interval(secs => expires_seconds)))
+        coalesce(new_expires_at, statement_timestamp() + make_interval(secs => new_expires_seconds)))
     ON CONFLICT DO NOTHING
     RETURNING id INTO inserted;
     IF found.is_listened AND inserted IS NOT NULL THEN

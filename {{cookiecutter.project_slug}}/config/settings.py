@@ -102,6 +102,8 @@ DATABASES["default"]["OPTIONS"] = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 4,
+    # One that a failover made a standby is as one that is away: everything here waits for that.
+    "target_session_attrs": "read-write",
     **DATABASES["default"].get("OPTIONS", {}),
 }
 

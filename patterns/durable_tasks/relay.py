@@ -25,16 +25,8 @@ WRONG_QUEUE_SECONDS = 10
 # After a connection to the broker everything is looked for, once what was on its way has been sent.
 LOOK_AFTER_SECONDS = lost.SENT_SECONDS + 1
 
-# A count of at most a window's rows a queue, and one step into an index.
-_WAITING = """
-SELECT q.name, p.published, p.ended, (
-    SELECT state FROM durable_tasks_task WHERE queue = q.name AND state = 1
-    ORDER BY rank, due_at LIMIT 1) IS NOT NULL
-FROM durable_tasks_queue q CROSS JOIN LATERAL (
-    SELECT count(*) AS published, count(*) FILTER (WHERE leased_until <= now()) AS ended
-    FROM durable_tasks_task WHERE queue = q.name AND state = 2) AS p
-WHERE NOT q.is_paused ORDER BY q.name
-"""
+# A function (migration 0002), planned once a session.
+_WAITING = "SELECT * FROM durable_tasks_waiting()"
 
 
 @dataclass(frozen=True)

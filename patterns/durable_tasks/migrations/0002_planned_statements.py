@@ -35,7 +35,7 @@ BEGIN
         PERFORM set_config('synchronous_commit', 'off', true);
     END IF;
 END $$;
-"""
+"""  # noqa: S608  constants
 # The queue's row is locked until the commit: one relay marks a queue at a time, and a pause waits
 # for it. Counted in a statement after that: in the one that takes the lock it is of the time
 # before, and two relays would each fill the window.
@@ -69,7 +69,7 @@ BEGIN
     RETURNING t.id, t.publication, t.name, t.rank::int, t.shown, t.options, t.retries,
         extract(epoch FROM t.due_at)::float8;
 END $$;
-"""
+"""  # noqa: S608  constants
 # A count of at most a window's rows a queue, and one step into an index.
 WAITING = f"""
 CREATE FUNCTION durable_tasks_waiting()
@@ -84,7 +84,7 @@ BEGIN
         FROM durable_tasks_task t WHERE t.queue = q.name AND t.state = 2) AS p
     WHERE NOT q.is_paused ORDER BY q.name;
 END $$;
-"""
+"""  # noqa: S608  constants
 
 
 class Migration(migrations.Migration):

@@ -90,7 +90,7 @@ def claim(task_id: str, publication: str, worker: str) -> Claim | None:
 
 def _claim(parameters: dict[str, Any]) -> Claim | None:
     since = time.monotonic()
-    connection = connections[configuration.database()]
+    connection: Any = connections[configuration.database()]  # the stubs lack what is used here
     if not connection.in_atomic_block:  # a test's own transaction
         connection.close_if_unusable_or_obsolete()
         # One that answered a moment ago is not asked whether it lives: a claim can be made twice.

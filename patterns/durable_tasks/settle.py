@@ -42,7 +42,8 @@ class Retry:
 
 NOT_RUNNING = "publication = NULL, claim = NULL, leased_until = NULL, worker = '', process = ''"
 _OURS = "WHERE id = %s AND claim = %s AND state = 3 RETURNING 1"
-DELETE = f"DELETE FROM durable_tasks_task {_OURS}"  # noqa: S608  constants
+# A function (migration 0002), planned once a session.
+COMPLETE = "SELECT durable_tasks_complete(%s, %s)"
 RETRY = f"""
 UPDATE durable_tasks_task SET {NOT_RUNNING}, retries = %s,
     due_at = coalesce(%s::timestamptz, clock_timestamp() + make_interval(secs => %s)),
@@ -64,8 +65,8 @@ EXISTS = "SELECT 1 FROM durable_tasks_task WHERE id = %s"
 def complete(claim: Claim) -> None:
     """Delete the row in the open transaction; raise `ClaimLost` where it is another's by now."""
     with connections[configuration.database()].cursor() as cursor:
-        cursor.execute(DELETE, [claim.id, claim.token])
-        if cursor.rowcount == 0:
+        cursor.execute(COMPLETE, [claim.id, claim.token])
+        if not cursor.fetchone()[0]:
             raise ClaimLost(f"{claim.name}[{claim.id}] was taken over: this run changes nothing.")
 
 

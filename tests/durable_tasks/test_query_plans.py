@@ -70,7 +70,7 @@ def plans_of(run: Callable[[], object]) -> list[dict[str, Any]]:
     def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         if "set_config('enable_sort'" in sql:
             settings[0] = sql
-        if re.search("durable_tasks_(task|enqueue|claim|mark|waiting)", sql):
+        if re.search("durable_tasks_(task|enqueue|claim|mark|waiting|complete|ask)", sql):
             sent.append((sql, params, settings[0]))
         return execute(sql, params, many, context)
 
@@ -161,7 +161,7 @@ def test_worker_claims_by_key() -> None:
     check(lambda: claim.claim(str(row.pk), str(row.publication), "w"))
 
 
-@pytest.mark.parametrize("name", ["DELETE", "PUT_BACK", "EXISTS"])
+@pytest.mark.parametrize("name", ["COMPLETE", "PUT_BACK", "EXISTS"])
 def test_worker_settles_by_key(name: str) -> None:
     from patterns.durable_tasks import settle
 

@@ -85,6 +85,27 @@ BEGIN
     WHERE NOT q.is_paused ORDER BY q.name;
 END $$;
 """  # noqa: S608  constants
+# False: the row is another's by now.
+COMPLETE = f"""
+CREATE FUNCTION durable_tasks_complete(task_id uuid, of_claim uuid)
+RETURNS boolean LANGUAGE plpgsql {BY_INDEX} AS $$
+BEGIN
+    DELETE FROM durable_tasks_task t WHERE t.id = task_id AND t.claim = of_claim AND t.state = 3;
+    RETURN FOUND;
+END $$;
+"""  # noqa: S608  constants
+# Asks commits to notify where no task waits already: what comes behind them need not wake anybody.
+# Returns whether this is new to any queue. An EXISTS could be planned as one pass over all rows; the first in the index's order is one step.
+ASK = f"""
+CREATE FUNCTION durable_tasks_ask()
+RETURNS boolean LANGUAGE plpgsql {BY_INDEX} AS $$
+BEGIN
+    UPDATE durable_tasks_queue q SET is_listened = NOT q.is_listened
+    WHERE q.is_listened = ((SELECT t.state FROM durable_tasks_task t WHERE t.queue = q.name
+        AND t.state = 1 ORDER BY t.rank, t.due_at LIMIT 1) IS NOT NULL);
+    RETURN FOUND;
+END $$;
+"""  # noqa: S608  constants
 
 
 class Migration(migrations.Migration):
@@ -96,4 +117,6 @@ class Migration(migrations.Migration):
         migrations.RunSQL(CLAIM, "DROP FUNCTION durable_tasks_claim"),
         migrations.RunSQL(MARK, "DROP FUNCTION durable_tasks_mark"),
         migrations.RunSQL(WAITING, "DROP FUNCTION durable_tasks_waiting"),
+        migrations.RunSQL(COMPLETE, "DROP FUNCTION durable_tasks_complete"),
+        migrations.RunSQL(ASK, "DROP FUNCTION durable_tasks_ask"),
     ]

@@ -29,18 +29,22 @@ class Listener:
         """Connect when first needed."""
         self._wrapper: Any = None
 
-    def wait(self, seconds: float) -> bool:
-        """Sleep so long, or until something is enqueued: then return True. Raises nothing."""
+    def wait(self, seconds: float) -> set[str]:
+        """Sleep so long, or until something is enqueued; return its queues, where they are known.
+
+        Raises nothing.
+        """
         try:
             connection = self._connection()
             if _is_asked_late():
-                return True
-            return bool(list(connection.notifies(timeout=seconds, stop_after=1)))
+                return set()
+            told = connection.notifies(timeout=seconds, stop_after=1)
+            return {each.payload for each in told if each.payload}
         except Exception as error:
             logger.debug("Not listening: %s", error)
             self.close()
             time.sleep(seconds)
-            return False
+            return set()
 
     def close(self) -> None:
         """End the connection."""

@@ -60,8 +60,8 @@ class Relay:
         self._backlog: dict[str, int] = {}
         self._looked_at = 0.0
         self._nap_seconds = BUSY_SECONDS
-        # By a commit, whose task is hurried to a worker: what else is due comes after it.
-        self._is_woken = False
+        # Queues of commits that woke it: their tasks are hurried, and what else is due comes later.
+        self._hurried: set[str] = set()
         self._wrong_until: dict[str, float] = {}
 
     def run(self) -> None:
@@ -80,7 +80,7 @@ class Relay:
         """
         reset_queries()  # with DEBUG, Django keeps what a process has ever asked
         published = self._publish_all()
-        return published, self.upkeep.turn(is_urgent=not self._is_woken)
+        return published, self.upkeep.turn(is_urgent=not self._hurried)
 
     def _turn_and_wait(self) -> None:
         try:
@@ -89,12 +89,12 @@ class Relay:
                 self._pause("The broker is away", self.outage)
                 return
             self._pause_seconds = PAUSE_SECONDS
-            was_woken, self._is_woken = self._is_woken, False
+            was_woken, self._hurried = bool(self._hurried), set()
             if published >= BUSY_TASKS:
                 listening.leave_out()
                 time.sleep(BUSY_SECONDS)
             elif (was_woken or not published) and not has_more:
-                self._is_woken = self.listener.wait(self._patience())
+                self._hurried = self.listener.wait(self._patience())
         except (DatabaseError, InterfaceError) as error:
             connections[configuration.database()].close()
             self._pause("The database is away", error)
@@ -115,6 +115,7 @@ class Relay:
 
     def _pause(self, what: str, error: BaseException) -> None:
         logger.warning("%s, trying again: %s", what, error.__cause__ or error)
+        self._hurried = set()
         time.sleep(self._pause_seconds)
         self._pause_seconds = min(2 * self._pause_seconds, LONGEST_PAUSE_SECONDS)
 
@@ -140,9 +141,12 @@ class Relay:
         return published
 
     def _waiting(self) -> list[Waiting]:
-        with connections[configuration.database()].cursor() as cursor:
-            cursor.execute(_WAITING)
-            waiting = [Waiting(*row) for row in cursor.fetchall()]
+        if self._hurried:  # the mark looks whether there is room
+            waiting = [Waiting(queue, 0, 0, True) for queue in sorted(self._hurried)]
+        else:
+            with connections[configuration.database()].cursor() as cursor:
+                cursor.execute(_WAITING)
+                waiting = [Waiting(*row) for row in cursor.fetchall()]
         now = time.monotonic()
         return [each for each in waiting if self._is_served(each.queue, now)]
 

@@ -35,7 +35,7 @@ BEGIN
     ON CONFLICT DO NOTHING
     RETURNING id INTO inserted;
     IF found.is_listened AND inserted IS NOT NULL THEN
-        PERFORM pg_notify('durable_tasks', '');
+        PERFORM pg_notify('durable_tasks', new_queue);  -- where to look first
     END IF;
     RETURN inserted;
 END $$;

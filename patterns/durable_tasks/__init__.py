@@ -51,6 +51,8 @@ Wiring:
        `durable_tasks.delete_old_firings` and `durable_tasks.delete_old_history` once a day.
     6. A task that contacts the outside: `atomic=False`, and it ends in
        `with task.completing(): ...`.
+    7. Whoever is on call: "Failed tasks" in the admin, behind Django's permissions, or
+       `manage.py failed` and `manage.py tasks`.
 Testing: `testing.assert_enqueued`, `refute_enqueued`, `run_enqueued` and `run_twice` work in a
     test's transaction, without a broker.
 """

@@ -9,7 +9,9 @@ from celery.worker import state
 from celery.worker.request import Request
 
 from . import plain, recovery
+from .errors import TaskEnded
 from .patience import in_time
+from .settle import words
 
 LEFT = "is left to its lease"
 
@@ -32,6 +34,8 @@ class DurableRequest(Request):
             self._record(recovery.timed_out, str(error))
         elif _is_lost(error) and not _is_stopping():
             self._record(recovery.process_lost, str(error) or repr(error))
+        elif isinstance(error, MemoryError):  # of a plain task: Celery would end the whole worker
+            exc_info.exception = TaskEnded(words(error))
         with plain.ending(self):
             return super().on_failure(exc_info, *args, **kwargs)
 

@@ -120,6 +120,11 @@ def when(point: datetime | None) -> str:
     return "" if point is None else f"{timezone.localtime(point):%Y-%m-%d %H:%M:%S}"
 
 
+def zone() -> str:
+    """Return the name of the project's zone, in which times are shown."""
+    return timezone.get_current_timezone_name()
+
+
 def counted(number: int, what: str = "task") -> str:
     """Return "1 task", "12,000 tasks"."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"

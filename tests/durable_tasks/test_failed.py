@@ -86,6 +86,15 @@ def test_a_caller_that_rolls_back_has_replayed_nothing() -> None:
     assert history(row.pk) == [("failed", "")]
 
 
+def test_the_relay_is_woken() -> None:
+    fail("one")
+    with connection.cursor() as cursor:
+        cursor.execute("LISTEN durable_tasks")
+    replay()
+    heard = list(connection.connection.notifies(timeout=10, stop_after=1))
+    assert [each.channel for each in heard] == ["durable_tasks"]
+
+
 def test_who_asks_may_have_any_name() -> None:
     row = fail("one")
     failed.replay(EVERYTHING, by="p\0at\ud800" + "x" * 10_000)
@@ -241,6 +250,15 @@ def test_the_hook_sees_all_rows_of_a_task_in_their_transaction() -> None:
     fail("other")
     assert replay().done == 3
     assert sorted(notes()) == ["replayed a", "replayed b"]
+
+
+def test_what_a_hook_wrote_is_undone_with_the_replay() -> None:
+    fail("a", name="shop.hooked")
+    with transaction.atomic():
+        replay()
+        assert notes() == ["replayed a"]
+        transaction.set_rollback(True)
+    assert notes() == []
 
 
 def test_what_a_hook_refuses_stays_failed_and_the_others_are_replayed() -> None:

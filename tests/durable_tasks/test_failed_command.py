@@ -48,7 +48,8 @@ def test_the_list_shows_the_newest_first_and_how_many_there_are() -> None:
     output, errors = io.StringIO(), io.StringIO()
     call_command("failed", "list", "--limit", "2", stdout=output, stderr=errors)
     lines = output.getvalue().splitlines()
-    assert lines[0].split() == ["ID", "FAILED", "AT", "TASK", "QUEUE", "REASON", "ERROR"]
+    zone = f"({timezone.get_current_timezone_name()})"
+    assert lines[0].split() == ["ID", "FAILED", "AT", zone, "TASK", "QUEUE", "REASON", "ERROR"]
     newest = TaskRow.objects.order_by("-failed_at")
     assert [line.split()[0] for line in lines[1:]] == [str(row.pk) for row in newest[:2]]
     assert "ValueError: told to" in lines[1]

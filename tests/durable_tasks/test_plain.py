@@ -59,7 +59,7 @@ def test_an_error_is_a_row_that_says_everything(start_worker: Start, pool: str) 
 
 
 def test_bad_ends_of_plain_tasks_are_told_apart(start_worker: Start) -> None:
-    start_worker()
+    worker = start_worker()
     ends = {
         "retries": plain_ends.retries.delay(),
         "time_limit hard": plain_ends.hard_limit.delay("x"),
@@ -69,6 +69,9 @@ def test_bad_ends_of_plain_tasks_are_told_apart(start_worker: Start) -> None:
         "error unpicklable": plain_ends.fails.delay("unpicklable"),
         "error wrong arguments": app.send_task("plain.foreign", (), {"no": 1}, task_type=FOREIGN),
         "error dirty": plain_ends.fails.delay("dirty"),
+        "error memory": plain_ends.fails.delay("memory"),
+        "error recursion": plain_ends.fails.delay("recursion"),
+        "crashes exit": plain_ends.fails.delay("exit"),
     }
     rows = {name: row_of(result) for name, result in ends.items()}
     assert {name: row.reason for name, row in rows.items()} == {
@@ -85,6 +88,7 @@ def test_bad_ends_of_plain_tasks_are_told_apart(start_worker: Start) -> None:
     assert arguments.decode(rows["time_limit hard"].arguments) == (["x"], {})
     assert arguments.decode(rows["error rejected"].arguments) == (["x"], {})
     assert rows["retries"].retries == 1
+    assert worker.process.poll() is None
 
 
 def test_an_expired_and_a_revoked_task_are_rows_with_their_arguments(start_worker: Start) -> None:

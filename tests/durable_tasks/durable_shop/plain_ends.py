@@ -31,6 +31,10 @@ def fails(how, password=None):
         raise ValueError("nul \0, surrogate \ud800, " + "long " * 2000)
     if how == "exit":
         raise SystemExit(3)
+    if how == "memory":
+        raise MemoryError("told to")
+    if how == "recursion":
+        fails(how)
 
 
 @app.task(name="plain.retries", durable=False, autoretry_for=(OSError,), max_retries=1)

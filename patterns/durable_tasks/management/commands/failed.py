@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ... import described, failed, terminal
 from ...failed import Outcome, Selection
-from ...terminal import counted, table, when
+from ...terminal import counted, table, when, zone
 
 ABANDONED = 130  # as a shell has it for Ctrl-C
 DONE = {"replay": "replayed", "discard": "discarded"}
@@ -76,8 +76,7 @@ class Command(BaseCommand):
             return
         rows = failed.rows(chosen, limit)
         self._write(options, [described.row(each) for each in rows], _lines_of_rows)
-        if len(rows) == limit and not options["json"]:
-            total = failed.count(chosen)
+        if len(rows) == limit and (total := failed.count(chosen)) > limit:
             self._say(
                 f"The newest {limit:,} of {total:,}. `failed list --group` counts equal failures."
             )
@@ -171,7 +170,7 @@ def _stay(count: int, options: dict[str, Any]) -> str:
 
 
 def _lines_of_groups(groups: list[dict[str, Any]]) -> list[tuple[str, ...]]:
-    head = ("FAILED", "TASK", "EXCEPTION", "FIRST", "NEWEST")
+    head = ("FAILED", "TASK", "EXCEPTION", "FIRST", f"NEWEST ({zone()})")
     return [
         head,
         *(
@@ -182,7 +181,7 @@ def _lines_of_groups(groups: list[dict[str, Any]]) -> list[tuple[str, ...]]:
 
 
 def _lines_of_rows(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:
-    head = ("ID", "FAILED AT", "TASK", "QUEUE", "REASON", "ERROR")
+    head = ("ID", f"FAILED AT ({zone()})", "TASK", "QUEUE", "REASON", "ERROR")
     return [
         head,
         *(

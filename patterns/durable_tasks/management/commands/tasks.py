@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ... import cancel, described, failed, selection, terminal
 from ...models import State
-from ...terminal import counted, table, when
+from ...terminal import counted, table, when, zone
 from .failed import ABANDONED
 
 WAITING = (State.SCHEDULED, State.READY, State.PUBLISHED)
@@ -60,7 +60,7 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(described.as_json(rows))
         elif rows:
-            self.stdout.write(table([HEAD, *map(_line, rows)]))
+            self.stdout.write(table([_head(), *map(_line, rows)]))
         else:
             self.stdout.write("No such tasks.")
 
@@ -109,7 +109,9 @@ class Command(BaseCommand):
         self.stdout.write(f"{counted(done)} {'would be ' * options['dry_run']}cancelled.")
 
 
-HEAD = ("ID", "STATE", "ENQUEUED AT", "DUE AT", "TASK", "QUEUE", "ARGUMENTS", "LAST ERROR")
+def _head() -> tuple[str, ...]:
+    times = "ENQUEUED AT", f"DUE AT ({zone()})"
+    return ("ID", "STATE", *times, "TASK", "QUEUE", "ARGUMENTS", "LAST ERROR")
 
 
 def _line(row: dict[str, Any]) -> tuple[str, ...]:

@@ -1,11 +1,15 @@
 """What a caller asks for in Celery's words, as a row."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from socket import gethostname
 from typing import Any
 from uuid import UUID
 
-from celery import Celery, Task, current_task
+from celery import Celery, Task
+from celery._state import get_current_task
 from kombu.utils.json import dumps
 
 from . import arguments, configuration, moments, refusals
@@ -44,17 +48,18 @@ def new_row(
         id=_id(options.get("task_id"), name),
         name=_text(name, "name", name),
         queue=_text(name, "queue", options["queue"]),
-        rank=rank(app, options.get("priority")),
-        delay_seconds=delay_seconds,
-        due_at=due_at,
-        expires_seconds=expires_seconds,
-        expires_at=expires_at,
         max_crashes=getattr(task, "max_crashes", 3),
-        retries=int(options.get("retries", 0)),
         arguments=arguments.encode(name, args, kwargs, limit),
         shown=arguments.show(arguments.redacted(task, args, kwargs)),
         options=_kept(app, name, options, limit),
         unique_key=_text(name, "unique_key", options.get("unique_key")),
+        rank=rank(app, options.get("priority")),
+        retries=int(options.get("retries", 0)),
+        delay_seconds=delay_seconds,
+        due_at=due_at,
+        expires_seconds=expires_seconds,
+        expires_at=expires_at,
+        origin=_origin(os.getpid()),
     )
 
 
@@ -104,6 +109,33 @@ def _all_options(
     app: Celery, name: str, task: Any, args: Any, kwargs: Any, options: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the caller's options, the task's, and what the route says; the first one wins."""
+    if options or (given := _of_definition(app, task)) is None:
+        given = _asked(app, name, task, args, kwargs, options)
+    # Looking up a setting of Celery's takes a while: last.
+    parent = get_current_task()
+    if "priority" not in given and parent is not None and app.conf.task_inherit_parent_priority:
+        given["priority"] = (parent.request.delivery_info or {}).get("priority")
+    return given
+
+
+def _of_definition(app: Celery, task: Any) -> dict[str, Any] | None:
+    """Return what holds for every call without options; None where a call may change it.
+
+    Kept on the task with the router that it was made for, as Celery keeps both.
+    """
+    router: Any = app.amqp.router
+    if task is None or router.routes or type(task).shadow_name is not Task.shadow_name:
+        return None
+    made_for, known = getattr(task, "_of_definition", (None, {}))
+    if made_for is not router:
+        known = _asked(app, task.name, task, (), {}, {})
+        task._of_definition = (router, known)
+    return dict(known)
+
+
+def _asked(
+    app: Celery, name: str, task: Any, args: Any, kwargs: Any, options: Mapping[str, Any]
+) -> dict[str, Any]:
     given = dict(options)
     if task is not None:
         if type(task).shadow_name is not Task.shadow_name and not given.get("shadow"):
@@ -113,9 +145,6 @@ def _all_options(
     refusals.at_call(name, given)
     refusals.time_limits(name, given.get("time_limit"), given.get("soft_time_limit"))
     given["queue"] = _queue(app, name, task, args, kwargs, given)
-    # Looking up a setting of Celery's takes a while: last.
-    if "priority" not in given and current_task and app.conf.task_inherit_parent_priority:
-        given["priority"] = (current_task.request.delivery_info or {}).get("priority")
     return given
 
 
@@ -150,6 +179,12 @@ def _refuse_other_address(name: str, router: Any, queue: Any, routed: Mapping[st
             f"{name}: a durable task goes to a queue by name, and {queue.name!r} would be reached"
             " by another exchange or routing key. Declare the queue in task_queues and name it."
         )
+
+
+@cache
+def _origin(pid: int) -> str:
+    """Return where tasks are enqueued from: this machine and process."""
+    return f"{clean(gethostname(), NAME_CHARACTERS)}:{pid}"
 
 
 def _id(task_id: Any, name: str) -> UUID:
@@ -197,7 +232,7 @@ def _kept(app: Celery, name: str, options: Mapping[str, Any], limit: int) -> str
 
 def _inherit(kept: dict[str, Any]) -> None:
     """Name the task that enqueues this one, as Celery does."""
-    parent = current_task.request if current_task else None
-    if parent is not None and parent.id:
-        kept.setdefault("root_id", parent.root_id or parent.id)
-        kept.setdefault("parent_id", parent.id)
+    parent = get_current_task()
+    if parent is not None and parent.request.id:
+        kept.setdefault("root_id", parent.request.root_id or parent.request.id)
+        kept.setdefault("parent_id", parent.request.id)

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,22 +20,23 @@ ROWS_AT_ONCE = 1000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewRow:
-    """What a caller says about a task; the field names are the table's, but for the two delays."""
+    """What a caller says about a task, in the order in which the database's function takes it."""
 
     id: UUID
     name: str
     queue: str
-    rank: int
-    delay_seconds: float | None
-    due_at: datetime | None
-    expires_seconds: float | None
-    expires_at: datetime | None
     max_crashes: int
-    retries: int
     arguments: str
     shown: str
-    options: str
-    unique_key: str | None
+    options: str = ""
+    unique_key: str | None = None
+    rank: int = 0
+    retries: int = 0
+    delay_seconds: float | None = None
+    due_at: datetime | None = None
+    expires_seconds: float | None = None
+    expires_at: datetime | None = None
+    origin: str = ""
 
 
 def new_id() -> UUID:
@@ -56,9 +57,8 @@ def insert(row: NewRow) -> UUID:
     """
     connection = _connection()
     with connection.cursor() as cursor:
-        placeholders, values = _placeholders(row)
-        cursor.execute(_ONE.format(placeholders), [*values, row.queue, row.queue])
-        return row.id if cursor.fetchone() else _existing(cursor, row)
+        cursor.execute(*_statement(row))
+        return row.id if cursor.fetchone()[0] else _existing(cursor, row)
 
 
 def insert_many(rows: Sequence[NewRow]) -> list[UUID]:
@@ -67,9 +67,6 @@ def insert_many(rows: Sequence[NewRow]) -> list[UUID]:
     if not rows:
         return []
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
-        cursor.execute(_LOOK_AND_NOTIFY, [list({row.queue for row in rows})])
-        if full := {name for name, is_full, _ in cursor.fetchall() if is_full}:
-            raise _queue_full(next(row for row in rows if row.queue in full))
         ids: list[UUID] = []
         for start in range(0, len(rows), ROWS_AT_ONCE):
             ids += _insert(cursor, rows[start : start + ROWS_AT_ONCE])
@@ -77,59 +74,43 @@ def insert_many(rows: Sequence[NewRow]) -> list[UUID]:
 
 
 def _insert(cursor: Any, rows: Sequence[NewRow]) -> list[UUID]:
-    each = [_placeholders(row) for row in rows]
-    lines = ", ".join(f"({placeholders})" for placeholders, _ in each)
-    cursor.execute(_MANY.format(lines), [value for _, values in each for value in values])
+    columns = [[getattr(row, name) for row in rows] for name in NewRow.__slots__]
+    cursor.execute(_MANY, columns)
     inserted = {found[0] for found in cursor.fetchall()}
     return [row.id if row.id in inserted else _existing(cursor, row) for row in rows]
 
 
-COLUMNS = (
-    "id, name, queue, rank, max_crashes, retries, arguments, shown, options, unique_key,"
-    " enqueued_at, state, due_at, expires_at"
+# The function (migration 0004) inserts and, where a relay sleeps, wakes it. Its statements are
+# planned once a session; as one statement of the same sense they were planned with each call, which
+# took longer than everything else.
+_TYPES = (
+    *("uuid", "text", "text", "int", "text", "text", "text", "text", "int", "int"),
+    *("float8", "timestamptz", "float8", "timestamptz", "text"),
 )
-_INTO = f"INSERT INTO durable_tasks_task ({COLUMNS})"
-# A commit that notifies takes a lock which all of them share, so it is done where a relay sleeps.
-_ONE = f"""
-{_INTO} SELECT {{}}
-WHERE NOT EXISTS (SELECT FROM durable_tasks_queue WHERE name = %s AND is_full)
-ON CONFLICT DO NOTHING
-RETURNING id, (SELECT pg_notify('{CHANNEL}', '')::text FROM durable_tasks_queue
-    WHERE name = %s AND is_listened)
-"""  # noqa: S608
-_MANY = f"{_INTO} VALUES {{}} ON CONFLICT DO NOTHING RETURNING id"
-_LOOK_AND_NOTIFY = f"""
-SELECT name, is_full, CASE WHEN is_listened THEN pg_notify('{CHANNEL}', '')::text END
-FROM durable_tasks_queue WHERE name = ANY(%s)
-"""  # noqa: S608
-# As few parameters as the row has values: most are neither delayed nor do they expire.
-_GIVEN = "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, statement_timestamp(), "
-_AT_ONCE = "1, statement_timestamp(), "
-_LATER = "0, statement_timestamp() + make_interval(secs => %s), "
-_AT = "CASE WHEN %s::timestamptz > statement_timestamp() THEN 0 ELSE 1 END, %s::timestamptz, "
-_EXPIRES_IN = "statement_timestamp() + make_interval(secs => %s)"
+_NAMES = ", ".join(NewRow.__slots__)
+_MANY = f"""
+SELECT durable_tasks_enqueue({_NAMES})
+FROM unnest({", ".join(f"%s::{each}[]" for each in _TYPES)}) AS given ({_NAMES})
+"""  # noqa: S608  constants
+# A value that is seldom set stands in the text: each one that is sent costs some microseconds.
+_SELDOM = {each.name: each.default for each in fields(NewRow) if each.default is not MISSING}
+_LITERALS: dict[Any, str] = {None: "NULL", 0: "0", "": "''"}
+_ALWAYS = tuple(name for name in NewRow.__slots__ if name not in _SELDOM)
 
 
-def _placeholders(row: NewRow) -> tuple[str, list[Any]]:
-    """Return one row's part of the statement, and its values."""
-    text = _GIVEN
-    values: list[Any] = [
-        *(row.id, row.name, row.queue, row.rank, row.max_crashes, row.retries),
-        *(row.arguments, row.shown, row.options, row.unique_key),
-    ]
-    if row.due_at is not None:
-        text += _AT
-        values += [row.due_at, row.due_at]
-    elif row.delay_seconds is not None and row.delay_seconds > 0:
-        text += _LATER
-        values.append(row.delay_seconds)
-    else:
-        text += _AT_ONCE
-    if row.expires_at is None and row.expires_seconds is None:
-        return text + "NULL", values
-    if row.expires_at is not None:
-        return text + "%s::timestamptz", [*values, row.expires_at]
-    return text + _EXPIRES_IN, [*values, row.expires_seconds]
+def _statement(row: NewRow) -> tuple[str, list[Any]]:
+    """Return the statement for one row, and its values."""
+    text = f"SELECT durable_tasks_enqueue({'%s, ' * len(_ALWAYS)}"
+    values = [getattr(row, name) for name in _ALWAYS]
+    each = []
+    for name, default in _SELDOM.items():
+        value = getattr(row, name)
+        if value == default:
+            each.append(_LITERALS[default])
+        else:
+            each.append("%s")
+            values.append(value)
+    return f"{text}{', '.join(each)})", values
 
 
 def _existing(cursor: Any, row: NewRow) -> UUID:

@@ -1,4 +1,10 @@
-"""The table of what happened to tasks that did not simply succeed; see history.py."""
+"""What happened to tasks that did not simply succeed: who, what, when, where, in order.
+
+Failures, crashes and retries are written by a trigger of the task's table (migration 0003), so that
+no statement of today or tomorrow can end a task badly without a trace; a success after a failure by
+the function that ends a run (migration 0004). What people do is written by the function that does
+it, in the same transaction. A task that succeeds without having failed leaves nothing.
+"""
 
 from django.db import models
 from django.db.models import DateTimeField, Func

@@ -11,16 +11,24 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from celery import signals
 from celery.exceptions import Ignore
 
 from . import configuration, fresh
 from .claim import Claim
+from .unknown import PUBLICATION
 
 logger = logging.getLogger(__name__)
 
 # The process has ended before anybody else may start the task.
 MARGIN_SHARE = 0.1
+# Starting the watchdog's thread takes longer than most of what else is done for a short task. So it
+# is left armed between tasks, and one that would act so much sooner than need be serves the next.
+EARLY_SHARE = 0.05
+# An idle process is disarmed at the next tick; at the end of a task, if that might be too late.
+IDLE_SHARE = 0.5
 # Renewed after a third of a lease, and then tried four times before the watchdog acts.
 RENEW_SHARE = 1 / 3
 TICK_SHARE = 1 / 8
@@ -46,23 +54,50 @@ class Keeper(threading.Thread):
         self.lock = threading.Lock()
         self.current: Claim | None = None
         self.renew_at = self.give_up_at = 0.0
+        self.acts_at = 0.0  # when the watchdog does; 0: not known to be armed
         self.misses = 0
         self.start()
 
-    def keep(self, claim: Claim, for_seconds: float | None) -> None:
-        """Begin to renew; not longer than the task may take."""
+    def keep(self, claim: Claim, for_seconds: float | None) -> bool:
+        """Begin to renew, not longer than the task may take; False where the lease has ended."""
         lasting = float("inf") if for_seconds is None else for_seconds + GRACE_SECONDS
         with self.lock:
+            if not self._arm(claim.since):  # frozen between the claim and here
+                return False
             self.renew_at = claim.since + configuration.lease_seconds() * RENEW_SHARE
             self.give_up_at = claim.since + lasting
             self.misses = 0
             self.current = claim
+        return True
 
     def drop(self) -> None:
         """Renew no more."""
         with self.lock:
             self.current = None
-            faulthandler.cancel_dump_traceback_later()
+            if self.acts_at - time.monotonic() < configuration.lease_seconds() * IDLE_SHARE:
+                self._disarm()
+
+    def rest(self) -> None:
+        """Disarm where no lease is held: what runs now may take as long as it likes."""
+        with self.lock:
+            if self.current is None:
+                self._disarm()
+
+    def _arm(self, since: float) -> bool:
+        """End this process shortly before a lease taken at `since` ends; False where it has."""
+        now, lease = time.monotonic(), configuration.lease_seconds()
+        acts_at = since + lease * (1 - MARGIN_SHARE)
+        if acts_at <= now:
+            return False
+        if not acts_at - lease * EARLY_SHARE <= self.acts_at <= acts_at:
+            self.acts_at = 0.0  # a soft time limit may strike between any two lines
+            faulthandler.dump_traceback_later(acts_at - now, exit=True, file=STDERR)
+            self.acts_at = acts_at
+        return True
+
+    def _disarm(self) -> None:
+        self.acts_at = 0.0
+        faulthandler.cancel_dump_traceback_later()
 
     def run(self) -> None:
         """Renew whatever has run for a third of a lease."""
@@ -71,7 +106,9 @@ class Keeper(threading.Thread):
             with self.lock:
                 claim, now = self.current, time.monotonic()
                 is_due = self.renew_at <= now <= self.give_up_at
-            if claim is not None and is_due:
+            if claim is None:
+                self.rest()
+            elif is_due:
                 self._renew(claim)
 
     def _renew(self, claim: Claim) -> None:
@@ -83,7 +120,7 @@ class Keeper(threading.Thread):
                 return
             if is_ours:
                 self.renew_at = since + configuration.lease_seconds() * RENEW_SHARE
-                arm(since)
+                self._arm(since)
                 return
             self.misses += 1
             is_lost = self.misses == 2  # at first it may be that the run has ended just now
@@ -91,26 +128,23 @@ class Keeper(threading.Thread):
             logger.error("%s[%s] was taken over while it ran here.", claim.name, claim.id)
 
 
-def arm(since: float) -> bool:
-    """End this process shortly before a lease taken at `since` ends; False where it has ended."""
-    lasting = configuration.lease_seconds() * (1 - MARGIN_SHARE)
-    seconds = lasting - (time.monotonic() - since)
-    if seconds > 0:
-        faulthandler.dump_traceback_later(seconds, exit=True, file=STDERR)
-    return seconds > 0
-
-
 @contextmanager
 def kept(claim: Claim, time_limit: float | None) -> Iterator[None]:
     """Hold the lease of a claim that was made just now, until the block ends."""
     keeper = _keeper()
-    if not arm(claim.since):  # frozen between the claim and here
-        raise Ignore(f"The lease of {claim.name}[{claim.id}] ended before its body began.")
     try:
-        keeper.keep(claim, time_limit)
+        if not keeper.keep(claim, time_limit):
+            raise Ignore(f"The lease of {claim.name}[{claim.id}] ended before its body began.")
         yield
     finally:
         keeper.drop()
+
+
+@signals.task_prerun.connect
+def _rest_for_a_plain_task(task: Any, **_: Any) -> None:
+    """Disarm before a task that has no lease, and may hold the interpreter for long."""
+    if _keepers and task.request.get(PUBLICATION) is None:
+        _keeper().rest()
 
 
 _keepers: list[Keeper] = []

@@ -12,13 +12,8 @@ from .enqueue import CHANNEL
 logger = logging.getLogger(__name__)
 
 _LEAVE_OUT = "UPDATE durable_tasks_queue SET is_listened = false WHERE is_listened"
-# Not where tasks are waiting already: what comes behind them need not wake anybody. An EXISTS could
-# be planned as one pass over all rows; the first in the index's order is one step.
-_ASK = """
-UPDATE durable_tasks_queue q SET is_listened = NOT q.is_listened
-WHERE q.is_listened = ((SELECT t.state FROM durable_tasks_task t WHERE t.queue = q.name
-    AND t.state = 1 ORDER BY t.rank, t.due_at LIMIT 1) IS NOT NULL)
-"""
+# A function (migration 0004), planned once a session: it asks where no task waits already.
+_ASK = "SELECT durable_tasks_ask()"
 # What was committed between the last look and the asking, and so did not notify.
 _IS_LATE = """
 SELECT EXISTS (SELECT FROM durable_tasks_queue q WHERE q.is_listened AND NOT q.is_paused
@@ -34,18 +29,22 @@ class Listener:
         """Connect when first needed."""
         self._wrapper: Any = None
 
-    def wait(self, seconds: float) -> None:
-        """Sleep so long, or until something is enqueued. Raises nothing."""
+    def wait(self, seconds: float) -> set[str]:
+        """Sleep so long, or until something is enqueued; return its queues, where they are known.
+
+        Raises nothing.
+        """
         try:
             connection = self._connection()
             if _is_asked_late():
-                return
-            for _ in connection.notifies(timeout=seconds, stop_after=1):
-                pass
+                return set()
+            told = connection.notifies(timeout=seconds, stop_after=1)
+            return {each.payload for each in told if each.payload}
         except Exception as error:
             logger.debug("Not listening: %s", error)
             self.close()
             time.sleep(seconds)
+            return set()
 
     def close(self) -> None:
         """End the connection."""
@@ -78,7 +77,7 @@ def _is_asked_late() -> bool:
     """
     with connections[configuration.database()].cursor() as cursor:
         cursor.execute(_ASK)
-        if not cursor.rowcount:
+        if not cursor.fetchone()[0]:
             return False
         cursor.execute(_IS_LATE)
         return bool(cursor.fetchone()[0])

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
 from celery import Celery
 from django.db import connections
 
@@ -39,34 +38,9 @@ BY_INDEX = """
 SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
     set_config('enable_sort', 'off', true), set_config('synchronous_commit', 'off', true)
 """
-# One round trip and, sent in autocommit, one transaction of three statements. The queue's row is
-# locked until it commits: one relay marks a queue at a time, and a pause waits for it. The count is
-# in a statement after the lock: in the one that takes the lock it is of the time before, and two
-# relays would each fill the window. A setting tells whether this transaction has the lock; without
-# the inner query it would be set before the row is locked.
-# The token's first half is the time of the mark: it tells what was published later (see lost.py).
-_MARK = f"""
-{BY_INDEX}, set_config('durable_tasks.marks', '', true);
-SELECT set_config('durable_tasks.marks', name, true) FROM (
-    SELECT name FROM durable_tasks_queue
-    WHERE name = %(queue)s AND NOT is_paused FOR UPDATE SKIP LOCKED) AS locked;
-WITH published AS (
-    SELECT count(*) AS rows FROM durable_tasks_task WHERE queue = %(queue)s AND state = 2
-), chosen AS (
-    SELECT id, due_at FROM durable_tasks_task WHERE queue = %(queue)s AND state = 1
-    ORDER BY rank, due_at
-    LIMIT (SELECT CASE WHEN current_setting('durable_tasks.marks') = %(queue)s
-        AND 2 * rows <= %(window)s THEN %(window)s - rows ELSE 0 END FROM published)
-    FOR UPDATE SKIP LOCKED
-)
-UPDATE durable_tasks_task t SET state = 2,
-    publication = (lpad(to_hex((extract(epoch FROM now()) * 1000000)::bigint), 16, '0')
-        || right(replace(gen_random_uuid()::text, '-', ''), 16))::uuid,
-    leased_until = clock_timestamp() + make_interval(secs => %(lease)s)
-FROM chosen WHERE t.id = chosen.id
-RETURNING t.id, t.publication, t.name, t.rank, t.shown, t.options, t.retries,
-    extract(epoch FROM t.due_at)
-"""  # noqa: S608  constants
+# A function (migration 0004), planned once a session. It locks the queue's row until the commit:
+# one relay marks a queue at a time, and a pause waits for it.
+_MARK = "SELECT * FROM durable_tasks_mark(%(queue)s, %(window)s, %(lease)s)"
 _OURS = """
 FROM unnest(%s::uuid[], %s::uuid[]) AS marked (id, publication)
 WHERE t.id = marked.id AND t.publication = marked.publication AND t.state = 2
@@ -93,7 +67,9 @@ def mark(queue: str) -> list[Marked]:
         "window": configuration.window(),
         "lease": configuration.publication_lease_seconds(),
     }
-    rows = sorted(_several_statements(_MARK, values), key=lambda row: (row[3], row[7]))
+    with _cursor() as cursor:
+        cursor.execute(_MARK, values)
+        rows = sorted(cursor.fetchall(), key=lambda row: (row[3], row[7]))
     return [
         Marked(
             id=row[0], publication=row[1], name=row[2], rank=row[3],
@@ -101,17 +77,6 @@ def mark(queue: str) -> list[Marked]:
         )
         for row in rows
     ]  # fmt: skip
-
-
-def _several_statements(text: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """Return the rows of the last one. With `server_side_binding` Django's cursor sends but one."""
-    connection = connections[configuration.database()]
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.ClientCursor(connection.connection) as cursor:
-        cursor.execute(text, values)
-        while cursor.nextset():
-            pass
-        return cursor.fetchall()
 
 
 def has_room(published: int) -> int:

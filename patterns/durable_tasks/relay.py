@@ -20,21 +20,15 @@ PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 5.0
 # Several tasks a turn: commits come faster than the relay turns, and need not wake it.
 BUSY_TASKS = 4
 BUSY_SECONDS = 0.02
+# The longest nap while a window is being emptied: workers may come to be faster.
+EMPTYING_SECONDS = 0.1
 # A queue of its own that cannot be published to (undeclared, not a list): the others go on.
 WRONG_QUEUE_SECONDS = 10
 # After a connection to the broker everything is looked for, once what was on its way has been sent.
 LOOK_AFTER_SECONDS = lost.SENT_SECONDS + 1
 
-# A count of at most a window's rows a queue, and one step into an index.
-_WAITING = """
-SELECT q.name, p.published, p.ended, (
-    SELECT state FROM durable_tasks_task WHERE queue = q.name AND state = 1
-    ORDER BY rank, due_at LIMIT 1) IS NOT NULL
-FROM durable_tasks_queue q CROSS JOIN LATERAL (
-    SELECT count(*) AS published, count(*) FILTER (WHERE leased_until <= now()) AS ended
-    FROM durable_tasks_task WHERE queue = q.name AND state = 2) AS p
-WHERE NOT q.is_paused ORDER BY q.name
-"""
+# A function (migration 0004), planned once a session.
+_WAITING = "SELECT * FROM durable_tasks_waiting()"
 
 
 @dataclass(frozen=True)
@@ -72,8 +66,11 @@ class Relay:
         # What an earlier relay had marked when it ended is looked for too.
         self._look_at = time.monotonic() + LOOK_AFTER_SECONDS
         self._seen: list[Waiting] = []
-        self._backlog: list[Waiting] = []
+        self._backlog: dict[str, int] = {}
+        self._looked_at = 0.0
         self._nap_seconds = BUSY_SECONDS
+        # Queues of commits that woke it: their tasks are hurried, and what else is due comes later.
+        self._hurried: set[str] = set()
         self._wrong_until: dict[str, float] = {}
 
     def run(self) -> None:
@@ -92,7 +89,7 @@ class Relay:
         """
         reset_queries()  # with DEBUG, Django keeps what a process has ever asked
         published = self._publish_all()
-        return published, self.has_upkeep and self.upkeep.turn()
+        return published, self.has_upkeep and self.upkeep.turn(is_urgent=not self._hurried)
 
     def _turn_and_wait(self) -> None:
         try:
@@ -101,26 +98,33 @@ class Relay:
                 self._pause("The broker is away", self.outage)
                 return
             self._pause_seconds = PAUSE_SECONDS
+            was_woken, self._hurried = bool(self._hurried), set()
             if published >= BUSY_TASKS:
                 listening.leave_out()
                 time.sleep(BUSY_SECONDS)
-            elif not published and not has_more:
-                self.listener.wait(self._patience())
+            elif (was_woken or not published) and not has_more:
+                self._hurried = self.listener.wait(self._patience())
         except (DatabaseError, InterfaceError) as error:
             connections[configuration.database()].close()
             self._pause("The database is away", error)
 
     def _patience(self) -> float:
         """Return when to look again: soon where a window is being emptied, as nobody tells that."""
-        backlog = [each for each in self._seen if each.has_ready]
-        is_moving = backlog != self._backlog
-        self._backlog = backlog
+        backlog = {each.queue: each.published for each in self._seen if each.has_ready}
+        before, self._backlog = self._backlog, backlog
+        seconds, self._looked_at = time.monotonic() - self._looked_at, time.monotonic()
         poll = configuration.poll_seconds()
+        is_moving = backlog != before
         self._nap_seconds = BUSY_SECONDS if is_moving else min(2 * self._nap_seconds, poll)
-        return self._nap_seconds if backlog else poll
+        if not backlog:
+            return poll
+        if not is_moving:
+            return self._nap_seconds
+        return min(_until_half(rows, before.get(queue), seconds) for queue, rows in backlog.items())
 
     def _pause(self, what: str, error: BaseException) -> None:
         logger.warning("%s, trying again: %s", what, error.__cause__ or error)
+        self._hurried = set()
         time.sleep(self._pause_seconds)
         self._pause_seconds = min(2 * self._pause_seconds, LONGEST_PAUSE_SECONDS)
 
@@ -146,9 +150,12 @@ class Relay:
         return published
 
     def _waiting(self) -> list[Waiting]:
-        with connections[configuration.database()].cursor() as cursor:
-            cursor.execute(_WAITING)
-            waiting = [Waiting(*row) for row in cursor.fetchall()]
+        if self._hurried:  # the mark looks whether there is room
+            waiting = [Waiting(queue, 0, 0, True) for queue in sorted(self._hurried)]
+        else:
+            with connections[configuration.database()].cursor() as cursor:
+                cursor.execute(_WAITING)
+                waiting = [Waiting(*row) for row in cursor.fetchall()]
         now = time.monotonic()
         return [each for each in waiting if self._is_served(each.queue, now)]
 
@@ -178,3 +185,11 @@ class Relay:
         if self._look_at and now >= self._look_at:
             self._look_at = 0.0
             lost.look_for_all()
+
+
+def _until_half(published: int, before: int | None, seconds: float) -> float:
+    """Return a nap of half the time after which a window can be refilled, as it has gone so far."""
+    if before is None or before <= published:
+        return BUSY_SECONDS
+    rest = (published - configuration.window() / 2) * seconds / (before - published)
+    return max(BUSY_SECONDS, min(rest / 2, EMPTYING_SECONDS))

@@ -118,8 +118,9 @@ class Run:
         alias = configuration.database()
         with transaction.atomic(using=alias, durable=True):
             with connections[alias].cursor() as cursor:
+                # Not set_config(): this is neither planned nor answered with a row.
                 name = session_name(self.claim.token)
-                cursor.execute("SELECT set_config('application_name', %s, true)", [name])
+                cursor.execute(f"SET LOCAL application_name = '{name}'")
             yield
             self.is_in_doubt = True  # until COMMIT has been answered
 

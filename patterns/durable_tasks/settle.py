@@ -11,7 +11,7 @@ from typing import Any
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError, connections
 
-from . import configuration, fresh, history
+from . import configuration, fresh
 from .claim import Claim
 from .errors import ClaimLost
 
@@ -42,7 +42,8 @@ class Retry:
 
 NOT_RUNNING = "publication = NULL, claim = NULL, leased_until = NULL, worker = '', process = ''"
 _OURS = "WHERE id = %s AND claim = %s AND state = 3 RETURNING 1"
-DELETE = f"DELETE FROM durable_tasks_task {_OURS}, failures, crashes + retries, worker"  # noqa: S608
+# A function (migration 0004), planned once a session. It also writes the history's end.
+COMPLETE = "SELECT durable_tasks_complete(%s, %s)"
 RETRY = f"""
 UPDATE durable_tasks_task SET {NOT_RUNNING}, retries = %s,
     due_at = coalesce(%s::timestamptz, clock_timestamp() + make_interval(secs => %s)),
@@ -64,12 +65,9 @@ EXISTS = "SELECT 1 FROM durable_tasks_task WHERE id = %s"
 def complete(claim: Claim) -> None:
     """Delete the row in the open transaction; raise `ClaimLost` where it is another's by now."""
     with connections[configuration.database()].cursor() as cursor:
-        cursor.execute(DELETE, [claim.id, claim.token])
-        deleted = cursor.fetchone()
-        if deleted is None:
+        cursor.execute(COMPLETE, [claim.id, claim.token])
+        if not cursor.fetchone()[0]:
             raise ClaimLost(f"{claim.name}[{claim.id}] was taken over: this run changes nothing.")
-        if deleted[1] or deleted[2]:  # it did not simply succeed
-            history.succeeded(cursor, claim.id, claim.name, deleted[1], deleted[3])
 
 
 def retry(claim: Claim, decision: Retry, error: str, write: Write) -> bool:

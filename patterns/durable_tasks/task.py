@@ -117,7 +117,8 @@ class DurableTask(Hooks, Task):  # type: ignore[type-arg]  # generic in the stub
         `ArgumentsRefused`, `QueueFull`, `OtherDatabase`, TypeError for wrong arguments, and what
         the database raises. The broker is not touched.
         """
-        run = self.request.get(RUN)
+        # Celery makes an empty request where none is being run.
+        run = self.request.get(RUN) if self.request_stack.top is not None else None
         if run is not None and decisions.is_own_retry(run, options):
             run.decision = decisions.decide(self, run, args, kwargs, options)
             return self.AsyncResult(str(run.claim.id))

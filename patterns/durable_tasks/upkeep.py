@@ -60,13 +60,14 @@ class Upkeep:
         """Do everything at the first turn."""
         self.turn_at = self.discover_at = self.measure_at = 0.0
 
-    def turn(self) -> bool:
+    def turn(self, *, is_urgent: bool = True) -> bool:
         """Promote what is due, expire, take back ended leases; now and then count the rows.
 
-        Returns whether something became ready, or there may be more to do: do not sleep then.
+        Where it is not urgent, as late as an idle relay would. Returns whether something became
+        ready, or there may be more to do: do not sleep then.
         """
         now = time.monotonic()
-        if now < self.turn_at:
+        if now < self.turn_at + (0 if is_urgent else configuration.poll_seconds()):
             return False
         self.turn_at = now + TURN_SECONDS
         has_more = promote()

@@ -37,8 +37,8 @@ app.finalize()
 
 
 @pytest.fixture(scope="session")
-def database(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> Iterator[None]:
-    yield from shared_database(tmp_path_factory, django_db_blocker)
+def database(django_db_blocker: Any) -> Iterator[None]:
+    yield from shared_database(django_db_blocker)
 
 
 @pytest.fixture(autouse=True)

@@ -129,7 +129,7 @@ class LostAnswer:
 
         def broken(sql: str, *values: Any) -> None:
             execute(sql, *values)
-            if "claim = " in sql and not self.is_lost:
+            if "durable_tasks_claim" in sql and not self.is_lost:
                 self.is_lost = True
                 raise psycopg.OperationalError("the connection is lost")
 

@@ -58,3 +58,20 @@ def test_a_frozen_process_woken_after_its_lease_changes_nothing(
     assert notes() == ["text"]
     assert len(outside.read_text().splitlines()) == 2
     assert not TaskRow.objects.exists()
+
+
+def test_the_watchdog_left_armed_by_a_task_ends_no_process_that_has_no_lease(
+    start_relay: Start, start_worker: Start
+) -> None:
+    start_relay(**LEASE)
+    worker = start_worker(**LEASE)
+    ends.pid.delay()
+    eventually(lambda: len(notes()) == 1)
+    ends.plain_in_c.delay(4)  # at once: nothing else has disarmed it by then
+    eventually(lambda: len(notes()) == 2)
+    ends.pid.delay()
+    eventually(lambda: len(notes()) == 3 and all_done())
+    time.sleep(4)  # idle for more than a lease
+    ends.pid.delay()
+    eventually(lambda: len(notes()) == 4 and all_done())
+    assert len(set(notes())) == 1, worker.words

@@ -70,7 +70,7 @@ def plans_of(run: Callable[[], object]) -> list[dict[str, Any]]:
     def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         if "set_config('enable_sort'" in sql:
             settings[0] = sql
-        if "durable_tasks_task" in sql:
+        if re.search("durable_tasks_(task|enqueue|claim|mark|waiting|complete|ask)", sql):
             sent.append((sql, params, settings[0]))
         return execute(sql, params, many, context)
 
@@ -130,7 +130,7 @@ def test_relay_looks_and_marks_a_window() -> None:
 
     check(run, buffers=WINDOW_BUFFERS)
     TaskRow.objects.filter(state=2).delete()
-    check(_mark, buffers=WINDOW_BUFFERS)
+    check(lambda: publication.mark("q1"), buffers=WINDOW_BUFFERS)
     assert len(publication.mark("q1")) == 250
 
 
@@ -158,10 +158,10 @@ def test_relay_asks_to_be_woken() -> None:
 def test_worker_claims_by_key() -> None:
     row = TaskRow.objects.filter(state=2).first()
     assert row is not None
-    check(lambda: _claim(row))
+    check(lambda: claim.claim(str(row.pk), str(row.publication), "w"))
 
 
-@pytest.mark.parametrize("name", ["DELETE", "PUT_BACK", "EXISTS"])
+@pytest.mark.parametrize("name", ["COMPLETE", "PUT_BACK", "EXISTS"])
 def test_worker_settles_by_key(name: str) -> None:
     from patterns.durable_tasks import settle
 
@@ -206,22 +206,5 @@ def test_the_window_is_found_before_the_first_analyze() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM pg_statistic WHERE starelid = 'durable_tasks_task'::regclass")
     TaskRow.objects.filter(state=2, queue="q1").delete()
-    check(_mark, buffers=WINDOW_BUFFERS)
+    check(lambda: publication.mark("q1"), buffers=WINDOW_BUFFERS)
     check(upkeep.promote, buffers=60_000)
-
-
-def _mark() -> None:
-    """As `publication.mark()`, which sends several statements at once, one by one."""
-    values = {"queue": "q1", "window": 250, "lease": 30}
-    with connection.cursor() as cursor:
-        for statement in publication._MARK.split(";\n"):
-            cursor.execute(statement, values)
-
-
-def _claim(row: TaskRow) -> None:
-    """As `claim.claim()`, whose statement may open a connection of its own."""
-    words = re.findall(r"%\((\w+)\)s", claim._CLAIM)
-    values: dict[str, Any] = dict.fromkeys(words, "x")
-    values |= {"id": row.pk, "publication": row.publication, "token": row.pk, "lease": 60}
-    with connection.cursor() as cursor:
-        cursor.execute(claim._CLAIM, values)

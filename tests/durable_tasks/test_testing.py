@@ -302,8 +302,10 @@ def test_the_helpers_work_in_a_projects_own_tests(tmp_path: Path) -> None:
         "DURABLE_TEST_OUTSIDE": str(tmp_path / "outside"),
     }
     command = [sys.executable, "-m", "pytest", "--ds=durable_shop.settings", "-q", "-p"]
+    # A folder of its own: pytest closes the common one to other users, PostgreSQL's among them.
+    command += ["no:cacheprovider", f"--basetemp={tmp_path / 'pytest'}"]
     done = subprocess.run(
-        [*command, "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)],
+        [*command, "--rootdir", str(tmp_path), str(tmp_path / "test_project.py")],
         env=environment,
         capture_output=True,
         text=True,

@@ -1,12 +1,13 @@
 """What relays do besides publishing."""
 
+import time
 from typing import Any
 
 import pytest
 from django.db import connection
 from durable_shop import tasks
 
-from patterns.durable_tasks import upkeep
+from patterns.durable_tasks import configuration, relay, upkeep
 from patterns.durable_tasks.models import QueueRow, TaskRow
 from tests.durable_tasks.test_publication import enqueue
 
@@ -65,3 +66,26 @@ def test_a_queue_is_found_by_its_first_task(settings: Any) -> None:
     assert upkeep.discover()
     assert set(QueueRow.objects.values_list("name", flat=True)) == {"a", "b", "c"}
     assert not upkeep.discover()
+
+
+def test_it_comes_after_a_task_that_is_hurried_and_not_later_than_in_an_idle_relay() -> None:
+    keeper = upkeep.Upkeep()
+    while keeper.turn():
+        pass
+    tasks.write_note.apply_async(["x"], countdown=60)
+    TaskRow.objects.update(due_at=PAST)
+    keeper.turn_at = time.monotonic()
+    assert not keeper.turn(is_urgent=False)
+    assert TaskRow.objects.get().state == 0
+    keeper.turn_at -= configuration.poll_seconds()
+    assert keeper.turn(is_urgent=False)
+    assert TaskRow.objects.get().state == 1
+
+
+def test_a_relay_naps_for_half_the_time_that_a_window_takes_to_be_half_empty() -> None:
+    window = configuration.window()
+    assert relay._until_half(window, None, 1) == relay.BUSY_SECONDS
+    assert relay._until_half(window, window - 1, 1) == relay.BUSY_SECONDS  # refilled meanwhile
+    assert relay._until_half(window - 1, window, 1) == relay.EMPTYING_SECONDS
+    # A tenth of it in 0.03 s: 0.12 s more to its half.
+    assert relay._until_half(window * 9 // 10, window, 0.03) == pytest.approx(0.06)

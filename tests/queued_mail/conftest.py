@@ -10,9 +10,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -75,31 +77,38 @@ def eventually(is_so: Callable[[], Any], seconds: float = DEADLINE_SECONDS) -> A
     return result
 
 
-def shared_database(
-    tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
-) -> Iterator[None]:
+def shared_database(django_db_blocker: Any) -> Iterator[None]:
     """Start a PostgreSQL, unless other tests of this process have one."""
-    with django_db_blocker.unblock():
-        if connection.settings_dict["HOST"] != NOT_STARTED:
+    if connection.settings_dict["HOST"] != NOT_STARTED:
+        with django_db_blocker.unblock():
             yield
-            return
-        server = start_postgres(tmp_path_factory.mktemp("postgres"), database="shop", durable=False)
-        connection.settings_dict["HOST"] = socket_folder(server.url)
-        call_command("migrate", run_syncdb=True, verbosity=0)
+        return
+    with migrated_postgres(django_db_blocker):
         yield
-        connection.close()
-        server.stop()
 
 
 @pytest.fixture(scope="session")
-def database(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> Iterator[Server]:
-    server = start_postgres(tmp_path_factory.mktemp("postgres"), database="shop", durable=False)
-    with django_db_blocker.unblock():
-        connection.settings_dict["HOST"] = socket_folder(server.url)
-        call_command("migrate", run_syncdb=True, verbosity=0)
+def database(django_db_blocker: Any) -> Iterator[Server]:
+    with migrated_postgres(django_db_blocker) as server:
         yield server
-        connection.close()
-    server.stop()
+
+
+@contextmanager
+def migrated_postgres(django_db_blocker: Any) -> Iterator[Server]:
+    """Start a PostgreSQL for this process's Django, and stop it.
+
+    Not in pytest's folder: where root runs the tests, PostgreSQL is another user, and any pytest
+    that starts meanwhile closes its folder, and what is in it, to others.
+    """
+    with TemporaryDirectory(prefix="postgres-") as folder, django_db_blocker.unblock():
+        server = start_postgres(Path(folder), database="shop", durable=False)
+        try:
+            connection.settings_dict["HOST"] = socket_folder(server.url)
+            call_command("migrate", run_syncdb=True, verbosity=0)
+            yield server
+        finally:
+            connection.close()
+            server.stop()
 
 
 def socket_folder(url: str) -> str:

@@ -21,7 +21,17 @@ SECONDS = 240  # some 35 on two busy cores
 def project_run(project: Path, *command: str) -> str:
     """Run a command of the project with servers of its own, and return what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *command],
+        # A folder of its own: pytest closes the common one to other users, PostgreSQL's among them.
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "-q",
+            *command,
+            f"--basetemp={project.parent / 'pytest'}",
+        ],
         cwd=project,
         env={"PATH": os.environ["PATH"]},
         capture_output=True,

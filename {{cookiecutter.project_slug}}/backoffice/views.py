@@ -13,6 +13,7 @@ from backoffice.access import StaffRequest, staff_only
 from backoffice.customers import customers
 from backoffice.models import CustomerIndex, IndexRebuild
 from backoffice.progress import progress
+from patterns.durable_tasks.errors import QueueFull
 
 INDEXES_A_PAGE = 25  # a screen or two of a table
 REBUILDS_SHOWN = 5  # enough to see whether it has been failing
@@ -42,11 +43,16 @@ def index(request: StaffRequest) -> HttpResponse:
 @require_POST
 @staff_only
 def rebuild(request: StaffRequest) -> HttpResponse:
-    """Start a rebuild, unless one is running. Duplicate: the second click says so."""
+    """Start a rebuild, unless one is running or the queue is full.
+
+    Duplicate: the second click says so.
+    """
     try:
         starting.start(by=request.user)
     except starting.RebuildIsRunning:
         messages.warning(request, "A rebuild is already running. No second one was started.")
+    except QueueFull as error:
+        messages.error(request, f"The rebuild was not started. {error}")
     else:
         messages.success(request, "The rebuild has started.")
     return redirect("backoffice:index")

@@ -93,7 +93,19 @@ USE_TZ = True
 
 # Database: a dead or frozen server must not hold a process for minutes. --------------------------
 DATABASES = {"default": env.dj_db_url("DATABASE_URL", conn_max_age=60, conn_health_checks=True)}
-DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+# A server that vanished without a word (power, a firewall) is given up after 10 to 30 seconds:
+# Linux would wait for a quarter of an hour, or for ever where only an answer is waited for. A slow
+# query is not ended by this. DATABASE_URL's own options go first.
+DATABASES["default"]["OPTIONS"] = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 10_000,  # milliseconds
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    # One that a failover made a standby is as one that is away: everything here waits for that.
+    "target_session_attrs": "read-write",
+    **DATABASES["default"].get("OPTIONS", {}),
+}
 
 # People ----------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

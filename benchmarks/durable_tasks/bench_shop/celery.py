@@ -25,6 +25,9 @@ for app in (stock, durable):
         task_ignore_result=True,
         broker_connection_retry_on_startup=True,
         broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 5},
+        # As the generated shop has it: Celery's part for Django would connect anew for each task.
+        # Read from the app's configuration alone.
+        CELERY_DB_REUSE_MAX=10_000,
     )
 durable.conf.worker_consumer = "patterns.durable_tasks.consumer:DurableConsumer"
 

@@ -11,12 +11,11 @@ DATABASES = {
         "HOST": os.environ["BENCH_DATABASE_HOST"],
         "USER": "postgres",
         "NAME": "bench",
-        # As the generated shop has it: Celery's part for Django would connect anew for each task.
+        # As the generated shop has it.
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }
 }
-CELERY_DB_REUSE_MAX = 10_000
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -171,6 +171,15 @@ def holds_lock_in_c(path):
     write("second run")
 
 
+@app.task(name="ends.plain_in_c", durable=False)
+def plain_in_c(seconds):
+    """Hold the interpreter's lock in C, without a lease."""
+    import ctypes
+
+    ctypes.PyDLL(None).sleep(seconds)
+    write(str(os.getpid()))
+
+
 @app.task(name="ends.killed", max_crashes=3)
 def killed(who):
     """Kill this process, or the whole worker."""

@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from backoffice.models import CustomerIndex, IndexRebuild
+from patterns.durable_tasks.models import QueueRow
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +56,14 @@ def test_the_second_click_says_that_a_rebuild_is_running(staff: Client) -> None:
     assert "has started" in staff.post(PAGE + "rebuild/", follow=True).content.decode()
     assert "already running" in staff.post(PAGE + "rebuild/", follow=True).content.decode()
     assert IndexRebuild.objects.count() == 1
+
+
+def test_a_full_queue_is_said_and_nothing_is_recorded(staff: Client) -> None:
+    QueueRow.objects.update_or_create(name="admin", defaults={"is_full": True})
+    page = staff.post(PAGE + "rebuild/", follow=True).content.decode()
+    assert "not started" in page
+    assert "has reached its cap" in page
+    assert not IndexRebuild.objects.exists()
 
 
 def test_a_running_rebuild_shows_by_whom_and_how_far(staff: Client) -> None:

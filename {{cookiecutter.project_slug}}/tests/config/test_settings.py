@@ -6,8 +6,10 @@ import subprocess
 import sys
 from typing import Any
 
+import psycopg
 import pytest
 from django.conf import settings
+from django.db import connection
 
 PRODUCTION = {
     "SECRET_KEY": "a-long-random-key-" + "0123456789abcdef" * 4,
@@ -163,3 +165,17 @@ def test_a_worker_for_an_undeclared_queue_is_refused_in_one_line() -> None:
         "celery worker -Q names the queue 'mial', which is not declared."
         " Declared are: default, mail, purchasing, admin."
     )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_takes_no_writes_is_as_one_that_is_away() -> None:
+    """After a failover the old primary may still answer."""
+    asked = {**connection.get_connection_params(), "cursor_factory": None, "context": None}
+    with psycopg.connect(**asked, autocommit=True) as first:
+        first.execute("CREATE DATABASE standby")
+        first.execute("ALTER DATABASE standby SET default_transaction_read_only = on")
+        try:
+            with pytest.raises(psycopg.OperationalError, match="read-only"):
+                psycopg.connect(**{**asked, "dbname": "standby"})
+        finally:
+            first.execute("DROP DATABASE standby")

@@ -36,8 +36,10 @@ def project(tmp_path: Path) -> Path:
 
 def start(project: Path, ending: str, *options: str, **env: str) -> "subprocess.Popen[bytes]":
     (project / "test_quick.py").write_text(QUICK.format(ending=ending))
+    # A folder of its own: pytest closes the common one to other users, PostgreSQL's among them.
+    folder = f"--basetemp={project / 'temporary'}"
     return subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-q", *options, "test_quick.py"],
+        [sys.executable, "-m", "pytest", "-q", folder, *options, "test_quick.py"],
         cwd=project,
         env=outside_environment() | env,
         stdout=subprocess.DEVNULL,

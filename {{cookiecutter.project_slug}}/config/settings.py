@@ -173,7 +173,7 @@ WORKER_SHUTDOWN_SECONDS = env.float("WORKER_SHUTDOWN_SECONDS", 2)
 # Durable tasks: rows in the database above, which `manage.py relay` publishes. --------------------
 DURABLE_TASKS_QUEUES = SHOP.caps()
 DURABLE_TASKS_QUEUE = "default"  # of the pattern's own clean-up
-# Queues of another Celery app, on its own broker: what is replayed there, the relay publishes there.
+# Queues of another Celery app: the relay publishes what is replayed there on that app's broker.
 DURABLE_TASKS_OTHER_APPS = {
     "analytics": "analytics.celery.app",  # analytics
 }

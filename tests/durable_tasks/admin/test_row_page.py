@@ -9,8 +9,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from patterns.durable_tasks import failed
-from patterns.durable_tasks.models import State, TaskRow
+from patterns.durable_tasks.models import Event, State, TaskRow
 from tests.durable_tasks.admin.conftest import FAILED, HISTORY, TASKS, text_of
 from tests.durable_tasks.failures import fail
 
@@ -51,7 +50,6 @@ def test_what_happened_is_in_order_with_who_and_where(kim: Client) -> None:
     row = fail("one")
     TaskRow.objects.filter(pk=row.pk).update(state=State.RUNNING, worker="mail@host-2")
     TaskRow.objects.filter(pk=row.pk).update(retries=9, error="OSError: away", worker="")
-    failed.now()
     TaskRow.objects.filter(pk=row.pk).update(state=State.READY)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -69,8 +67,6 @@ def test_what_happened_is_in_order_with_who_and_where(kim: Client) -> None:
 def test_one_that_succeeded_has_its_history(kim: Client) -> None:
     row = fail("one")
     TaskRow.objects.all().delete()
-    from patterns.durable_tasks.models import Event
-
     Event.objects.create(task_id=row.pk, name="shop.write_note", kind="succeeded")
     assert "It has succeeded, and has left the failed tasks." in text_of(page_of(kim, row))
 

@@ -103,6 +103,7 @@ def migrated_postgres(django_db_blocker: Any) -> Iterator[Server]:
     with TemporaryDirectory(prefix="postgres-") as folder, django_db_blocker.unblock():
         server = start_postgres(Path(folder), database="shop", durable=False)
         try:
+            connection.close()  # of other tests, to their server
             connection.settings_dict["HOST"] = socket_folder(server.url)
             call_command("migrate", run_syncdb=True, verbosity=0)
             yield server

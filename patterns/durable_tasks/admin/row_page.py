@@ -43,7 +43,7 @@ def row_page(pages: "Pages", request: HttpRequest, object_id: str) -> HttpRespon
     context: dict[str, Any] = {"id": pk, "row": row, "may_see": may_see, "gone": _gone(events)}
     context["events"] = [history.shown(each) for each in events]
     if row is not None:
-        context |= _of_row(row, may_see)
+        context |= _of_row(row)
         context |= {"buttons": _buttons(pages, request, row), "obstacle": _obstacle(row)}
     name = row.name if row else events[0].name if events else f"Task {pk}"
     title = showing.line(name) or "Task without a name"
@@ -52,7 +52,7 @@ def row_page(pages: "Pages", request: HttpRequest, object_id: str) -> HttpRespon
     return response
 
 
-def _of_row(row: Any, may_see: bool) -> dict[str, Any]:
+def _of_row(row: Any) -> dict[str, Any]:
     state = State(row.state)
     return {
         "subject": showing.line(listing.rows([row.pk])[0].subject),
@@ -63,9 +63,9 @@ def _of_row(row: Any, may_see: bool) -> dict[str, Any]:
         "traceback": showing.traceback(row.cut_traceback),
         "traceback_left": _left(row.traceback_characters),
         "call": showing.call(row.cut_shown, showing.PAGE_CHARACTERS),
-        "arguments": showing.arguments(row.cut_arguments) if may_see else "",
-        "options": showing.visible(row.cut_options) if may_see else "",
-        "message": showing.message(bytes(row.cut_message or b"")) if may_see else "",
+        "arguments": showing.arguments(row.cut_arguments),
+        "options": showing.visible(row.cut_options),
+        "message": showing.message(bytes(row.cut_message or b"")),
         "attempts_in_words": words.attempts(row),
         "queue": showing.line(row.queue),
         "argument_bytes": f"{row.argument_bytes:,}",

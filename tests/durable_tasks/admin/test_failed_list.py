@@ -11,7 +11,14 @@ from durable_shop.celery import app
 
 from patterns.durable_tasks import failed
 from patterns.durable_tasks.models import TaskRow
-from tests.durable_tasks.admin.conftest import EVERYTHING, FAILED, Log_in, text_of
+from tests.durable_tasks.admin.conftest import (
+    EVERYTHING,
+    FAILED,
+    HISTORY,
+    TASKS,
+    Log_in,
+    text_of,
+)
 from tests.durable_tasks.failures import fail, fail_many
 
 
@@ -172,9 +179,12 @@ def test_an_hour_is_an_hour(kim: Client) -> None:
     ]
 
 
-def test_the_list_is_linked_from_the_admin_and_found_by_nobody_else(log_in: Log_in) -> None:
-    assert FAILED in log_in(*EVERYTHING).get("/admin/").content.decode()
-    assert FAILED not in log_in("view_taskrow").get("/admin/").content.decode()
+def test_the_pages_are_linked_from_the_admin_for_who_may_see_them(log_in: Log_in) -> None:
+    every, tasks_alone = log_in(*EVERYTHING).get("/admin/"), log_in("view_taskrow").get("/admin/")
+    for page in (FAILED, HISTORY):
+        assert page in every.content.decode()
+        assert page not in tasks_alone.content.decode()
+    assert TASKS in tasks_alone.content.decode()
 
 
 def test_it_narrows_by_an_address_that_a_message_can_carry(kim: Client) -> None:

@@ -97,6 +97,8 @@ def test_exact_arguments(log_in: Log_in, role: str) -> None:
         response = client.get(f"{page}{row.pk}/change/")
         may_see = response.status_code == 200 and SEE in ROLES[role]
         assert ("hunter2" in response.content.decode()) == may_see
+        fetched = str(vars(response.context["row"])) if response.status_code == 200 else ""
+        assert ("hunter2" in fetched) == may_see, "it was fetched for who may not see it"
     for page in (FAILED, TASKS, f"{FAILED}replay/?all=1"):
         assert "hunter2" not in client.get(page).content.decode()
 

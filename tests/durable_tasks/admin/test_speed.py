@@ -79,6 +79,7 @@ def filled(database: None, django_db_blocker: Any) -> Iterator[None]:
         yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("TRUNCATE durable_tasks_task, durable_tasks_event")
+        connection.close()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import random
 import shutil
 import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
 from types import FrameType
@@ -38,7 +39,7 @@ TROUBLES = (httpx.HTTPError, psycopg.Error, redis.RedisError, ClaimFailed, Serve
 def main() -> int:
     """Return 0 where each promise held, 1 where one broke, 130 where somebody stopped it."""
     options = arguments()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
     folder = BUILD / f"{options.seed}-{os.getpid()}"
     accounts: list[Account] = []
@@ -47,6 +48,8 @@ def main() -> int:
         with Lab(folder, is_short=options.short) as lab:
             for number in options.scenario:
                 accounts.append(run(number, lab, options.seed))
+                if stopped.is_set():
+                    raise KeyboardInterrupt
     except DemoFailed as error:
         print(f"\ncrash lab: {error}\nThe logs: {folder / 'logs'}", file=sys.stderr)
         return BROKEN
@@ -86,8 +89,15 @@ def numbers(text: str) -> list[int]:
     return chosen
 
 
+stopped = threading.Event()
+
+
 def stop(_signal: int, _frame: FrameType | None) -> None:
-    """Let SIGTERM and a closed terminal end the lab as Ctrl-C does: in order, and whole."""
+    """Let SIGTERM and a closed terminal end the lab as Ctrl-C does: in order, and whole.
+
+    Python forgets what is raised while it tidies up an object: raised again after the scenario.
+    """
+    stopped.set()
     raise KeyboardInterrupt
 
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from durable_shop import tasks
 from durable_shop.celery import app
 
-from patterns.durable_tasks import obstacles, terminal
+from patterns.durable_tasks import fresh, obstacles, terminal
 from patterns.durable_tasks.models import Event, State, TaskRow
 from tests.durable_tasks.conftest import Start, fail_if_ended
 from tests.durable_tasks.failures import fail, fail_many, history, states
@@ -274,6 +274,9 @@ def test_who_agrees_or_has_said_yes_is_obeyed(monkeypatch: pytest.MonkeyPatch, c
     assert run("failed", "replay", "--all") == "1 task replayed.\n"  # one is not asked about
 
 
+_WAITS_FOR_A_LOCK = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+
+
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_what_is_stopped_midway_has_done_whole_thousands(
     start: Start, sent: signal.Signals, status: int
@@ -284,6 +287,8 @@ def test_what_is_stopped_midway_has_done_whole_thousands(
     with transaction.atomic():
         with connection.cursor() as cursor:  # in the midst of a thousand
             cursor.execute("LOCK TABLE durable_tasks_event IN EXCLUSIVE MODE")
+        # Only then: a query that is cancelled before it begins is waited for, here for ever.
+        eventually(lambda: fresh.execute(_WAITS_FOR_A_LOCK, []))
         process.process.send_signal(sent)
         assert process.process.wait(30) == status, process.words
     replayed = TaskRow.objects.filter(state=1).count()

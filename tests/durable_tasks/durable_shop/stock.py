@@ -6,7 +6,6 @@ import time
 from celery import Celery
 from celery.exceptions import Reject
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "durable_shop.settings")
 app = Celery("stock", broker=os.environ.get("DURABLE_TEST_BROKER"), set_as_current=False)
 app.conf.update(
     task_default_queue="stock", task_ignore_result=True, broker_connection_retry_on_startup=True

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,11 @@ REPOSITORY = Path(__file__).parent.parent
 COMMAND_SECONDS = 120
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+
+# A shell that starts something in the background has it ignore Ctrl-C, and everything that it
+# starts; some tests send that to what they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -59,6 +59,7 @@ from django.db import connection  # noqa: E402
 from mail_shop.celery import app  # noqa: E402
 from mail_shop.models import Order  # noqa: E402
 
+from patterns.durable_tasks.models import Event, TaskRow  # noqa: E402
 from patterns.queued_mail import publication  # noqa: E402
 from patterns.queued_mail.models import QueuedMail  # noqa: E402
 
@@ -120,7 +121,8 @@ def socket_folder(url: str) -> str:
 def empty_tables(database: Server) -> Iterator[None]:
     yield
     connection.close()
-    QueuedMail.objects.all().delete()
+    for model in (QueuedMail, TaskRow, Event):
+        model.objects.all().delete()
     Order.objects.all().delete()
     User.objects.all().delete()
 

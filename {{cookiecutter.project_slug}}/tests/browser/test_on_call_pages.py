@@ -7,6 +7,7 @@ from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
 from pytest_django.live_server_helper import LiveServer
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -78,7 +79,10 @@ def addresses() -> list[str]:
 
 def waits(browser: Chrome, text: str) -> None:
     words = lambda _: text in browser.find_element(By.TAG_NAME, "body").text  # noqa: E731
-    WebDriverWait(browser, WAIT_SECONDS, 0.1).until(words, f"never shown: {text}")
+    # A page that goes on by itself may turn between the two steps of a look.
+    turned = (StaleElementReferenceException, NoSuchElementException)
+    wait = WebDriverWait(browser, WAIT_SECONDS, 0.1, ignored_exceptions=turned)
+    wait.until(words, f"never shown: {text}")
 
 
 def test_every_page_is_named_labelled_and_free_of_inline_code(kim: User) -> None:

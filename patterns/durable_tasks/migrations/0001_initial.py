@@ -158,7 +158,7 @@ class Migration(migrations.Migration):
                     ),
                     models.Index(
                         condition=models.Q(("state", 4)),
-                        fields=["failed_at"],
+                        fields=["failed_at", "id"],
                         name="durable_task_failed",
                     ),
                     models.Index(

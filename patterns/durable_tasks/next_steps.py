@@ -3,18 +3,19 @@
 Next steps are enqueued in the transaction that ends the step before.
 """
 
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 from celery import Task
 from celery.app.task import get_actual_ignore_result  # type: ignore[attr-defined]  # not in stubs
 from celery.backends.base import DisabledBackend
-from celery.canvas import signature
+from celery.canvas import _chain, group, maybe_signature, signature
 from django.db import transaction
 
 from . import configuration
 from .calls import read_options
 from .claim import Claim
+from .refusals import is_durable
 
 
 def refuse_unkept(task: "Task[Any, Any]", result: Any) -> None:
@@ -31,8 +32,9 @@ def refuse_unkept(task: "Task[Any, Any]", result: Any) -> None:
 def enqueue(task: "Task[Any, Any]", claim: Claim, result: Any) -> None:
     """Enqueue what follows a task, with its result as Celery would.
 
-    Crash or rollback: neither the task has ended nor are its next steps enqueued. A next step that
-    is a plain task is published after the commit, and lost with the process between the two.
+    Crash or rollback: neither the task has ended nor are its next steps enqueued; of a group all
+    are, or none. A next step that is a plain task is published after the commit, and lost with the
+    process between the two.
     """
     if not claim.options:
         return
@@ -40,14 +42,56 @@ def enqueue(task: "Task[Any, Any]", claim: Claim, result: Any) -> None:
     family = {"parent_id": str(claim.id), "root_id": options.get("root_id") or str(claim.id)}
     for link in options.get("link", ()):
         _enqueue(signature(link, app=task.app), result, family)
-    if chain := options.get("chain"):
-        *later, following = chain
-        _enqueue(signature(following, app=task.app), result, {"chain": later or None, **family})
+    if steps := options.get("chain"):
+        *later, following = steps
+        rest = {"chain": later} if later else {}
+        _enqueue(signature(following, app=task.app), result, {**rest, **family})
 
 
 def _enqueue(step: Any, result: Any, options: dict[str, Any]) -> None:
-    call = partial(step.apply_async, (result,), **options)
-    if getattr(step.app.tasks.get(step.task), "durable", True):
-        call()
-    else:  # the broker is not touched while the row is locked, and nothing is sent for a rollback
-        transaction.on_commit(call, using=configuration.database(), robust=True)
+    for part in _parts(step):
+        if _is_durable(part):
+            part.apply_async((result,), **options)
+        else:  # the broker is not touched while the row is locked, nothing is sent for a rollback
+            publish = _publishing(part, result, options)
+            transaction.on_commit(publish, using=configuration.database(), robust=True)
+
+
+def _publishing(step: Any, result: Any, options: dict[str, Any]) -> Callable[[], None]:
+    """Return a function, not a partial: of one that raises Django logs the name."""
+
+    def publish() -> None:
+        step.apply_async((result,), **options)
+
+    return publish
+
+
+def _parts(step: Any) -> list[Any]:
+    """Return a step; a group as its durable tasks and its plain ones, which begin apart."""
+    if not isinstance(step, group):
+        return [step]
+    tasks: dict[bool, list[Any]] = {True: [], False: []}
+    for each in _members(step):
+        tasks[_is_durable(each)].append(each)
+    return [group(part, app=step.app) for part in tasks.values() if part]
+
+
+def _members(step: Any) -> list[Any]:
+    """Return the tasks of a group, and those of groups within it."""
+    return [
+        each
+        for one in (maybe_signature(task, app=step.app) for task in step.tasks)
+        for each in (_members(one) if isinstance(one, group) else [one])
+    ]
+
+
+def _is_durable(step: Any) -> bool:
+    """Tell whether what begins a step is a row; the rest of a chain is in that row."""
+    if isinstance(step, _chain | group):
+        return all(_is_durable(maybe_signature(each, app=step.app)) for each in _first(step))
+    return is_durable(step.app, step.task)
+
+
+def _first(step: Any) -> list[Any]:
+    tasks = list(step.tasks)
+    return tasks[:1] if isinstance(step, _chain) else tasks

@@ -1,8 +1,15 @@
 """What follows a task commits with it, or not at all."""
 
-from durable_shop import ends, tasks
+from typing import Any
 
-from patterns.durable_tasks.models import TaskRow
+import pytest
+from celery import chain, group
+from django.db import transaction
+from durable_shop import ends, tasks
+from durable_shop.celery import app
+
+from patterns.durable_tasks.models import QueueRow, TaskRow
+from patterns.durable_tasks.testing import run_enqueued
 from tests.durable_tasks.conftest import Start, notes
 from tests.queued_mail.conftest import eventually
 
@@ -23,3 +30,73 @@ def test_what_follows_an_ended_task_runs_and_what_follows_a_failed_one_does_not(
     expected = ["a", "a>b", "a>b>c", "f", "g", "g", "h", "h>i"]
     eventually(lambda: len(notes()) >= len(expected))
     assert sorted(notes()) == expected
+
+
+def several() -> Any:
+    return group(tasks.chained.s("b"), group(tasks.chained.s("c"), tasks.plain.s()))
+
+
+@pytest.mark.parametrize(
+    ("call", "following"),
+    [
+        (lambda: tasks.write_note.s("a") | several(), ["b", "c"]),
+        (
+            lambda: tasks.write_note.s("a") | group(several(), tasks.chained.s("d") | several()),
+            ["b", "c", "d"],
+        ),
+        (lambda: tasks.write_note.s("a").set(link=several()), ["b", "c"]),
+        (
+            lambda: tasks.write_note.s("a").set(link=chain(tasks.chained.s("b"), several())),
+            ["b"],
+        ),
+    ],
+    ids=["a group", "a group of groups and chains", "a link to a group", "a link to a chain"],
+)
+def test_what_follows_is_enqueued_by_the_transaction_that_ends_the_step_before(
+    database: None, call: Any, following: list[str]
+) -> None:
+    call().delay()
+    block: Any = transaction.atomic()  # within which no callback of the commit runs
+    block._from_testcase = True
+    with block:
+        run_enqueued(tasks.write_note, app=app)
+        assert sorted(row.arguments for row in TaskRow.objects.all()) == [
+            f'[["a", "{each}"], {{}}]' for each in following
+        ]
+        transaction.set_rollback(True)
+
+
+def test_a_step_whose_group_a_full_queue_refuses_has_failed_and_changed_nothing(
+    database: None, settings: Any
+) -> None:
+    settings.DURABLE_TASKS_QUEUES = {"mail": {"cap": 1, "at_cap": "refuse"}}
+    QueueRow.objects.create(name="mail", is_full=True)
+    steps = group(tasks.chained.s("b"), tasks.chained.s("c").set(queue="mail"))
+    (tasks.write_note.s("a") | steps).delay()
+    run_enqueued(tasks.write_note, app=app, raises=False)
+    row = TaskRow.objects.get()
+    assert (row.name, row.state, row.exception) == ("shop.write_note", 4, "QueueFull")
+    assert notes() == []
+
+
+def test_the_members_of_a_group_run_with_the_result_of_the_step_before_and_go_on(
+    start_relay: Start, start_worker: Start
+) -> None:
+    (
+        tasks.write_note.s("a") | group(several(), tasks.chained.s("d") | tasks.chained.s("e"))
+    ).delay()
+    start_worker()
+    start_relay()
+    expected = ["a", "a", "a>b", "a>c", "a>d", "a>d>e"]
+    eventually(lambda: len(notes()) >= len(expected))
+    eventually(lambda: not TaskRow.objects.exists())
+    assert sorted(notes()) == expected
+
+
+def test_a_plain_next_step_that_no_broker_takes_is_said_and_the_step_before_has_ended(
+    database: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tasks.write_note.s("a") | tasks.plain.s()).delay()
+    (ran,) = run_enqueued(app=app)
+    assert (ran.outcome, notes(), TaskRow.objects.count()) == ("completed", ["a"], 0)
+    assert "on_commit" in caplog.text

@@ -77,7 +77,7 @@ class Relay:
         """Publish until SystemExit or KeyboardInterrupt; an outage is waited for."""
         try:
             while True:
-                self._turn_and_wait()
+                self.turn_and_wait()
         finally:
             self.listener.close()
             self.broker.close()
@@ -91,7 +91,8 @@ class Relay:
         published = self._publish_all()
         return published, self.has_upkeep and self.upkeep.turn(is_urgent=not self._hurried)
 
-    def _turn_and_wait(self) -> None:
+    def turn_and_wait(self) -> None:
+        """Do everything once, and sleep as long as nothing is expected to be due."""
         try:
             published, has_more = self.turn()
             if self.outage is not None:
@@ -101,7 +102,8 @@ class Relay:
             was_woken, self._hurried = bool(self._hurried), set()
             if published >= BUSY_TASKS:
                 listening.leave_out()
-                time.sleep(BUSY_SECONDS)
+                if 2 * published < configuration.window():  # else a window may be empty again
+                    time.sleep(BUSY_SECONDS)
             elif (was_woken or not published) and not has_more:
                 self._hurried = self.listener.wait(self._patience())
         except (DatabaseError, InterfaceError) as error:

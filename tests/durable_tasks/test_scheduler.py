@@ -155,7 +155,7 @@ def test_beat_that_waits_for_its_database_ends_at_once_and_the_next_one_fires(
         beat.process.send_signal(signal.SIGTERM)
         began = time.monotonic()
         assert beat.process.wait(20) == 0
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
     start_beat({"once": note(SECONDS)})
     eventually(lambda: TaskRow.objects.count() == 1)
 

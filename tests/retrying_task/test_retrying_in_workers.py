@@ -161,12 +161,12 @@ def test_a_worker_comes_back_with_its_broker(
     eventually(lambda: worker.lines() == ["succeeded"])
 
 
-def test_to_publish_to_a_refusing_broker_fails_within_a_second(send: Send, broker: Broker) -> None:
+def test_to_publish_to_a_refusing_broker_fails_soon(send: Send, broker: Broker) -> None:
     broker.stop()
     started = time.monotonic()
     with pytest.raises(OperationalError):
         send("succeed")
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5  # of which a busy machine takes most
     broker.start()
 
 

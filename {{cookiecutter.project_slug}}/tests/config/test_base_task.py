@@ -133,8 +133,8 @@ def test_whoever_enqueues_neither_waits_for_a_broken_broker_nor_loses_anything(t
         task.delay(1)
     task.delay(2)
     app.send_task("tests.body", (3,))
-    # One attempt to reach the broker would take as long; the machine may be busy.
-    assert time.monotonic() - started < 1
+    # To reach the broker would take each of the three a second; the machine may be busy.
+    assert time.monotonic() - started < 2.5
     assert enqueued("admin") == 3
 
 
@@ -156,7 +156,7 @@ def test_a_broken_broker_is_said_to_the_caller_of_a_plain_task(plain_task: Any) 
     started = time.monotonic()
     with pytest.raises(BrokerError):
         plain_task.delay(1)
-    assert time.monotonic() - started < 6  # 3 on an idle machine
+    assert time.monotonic() - started < 15  # 3 on an idle machine; Celery's own way takes 40
 
 
 @pytest.mark.parametrize(

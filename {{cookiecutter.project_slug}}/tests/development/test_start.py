@@ -138,7 +138,7 @@ def test_a_second_ctrl_c_does_not_wait_for_a_stubborn_process(small_copy: Copy) 
     small_copy.wait_for(lambda: "stopping in order" in small_copy.output(), process)
     began = time.monotonic()
     assert interrupt(process) != 0
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 9  # an orderly stop gives it 12
     small_copy.wait_until_nothing_is_left()
 
 

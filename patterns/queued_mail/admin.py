@@ -66,8 +66,17 @@ class QueuedMailAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
         """Whoever may change mails may send one again."""
         return super().has_change_permission(request)
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Narrow the list by state alone: Django would let the address ask for any column, and so
+        for what a mail says, letter by letter."""
+        return lookup == StateFilter.parameter_name
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Mails are not made here."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Clean-up deletes what is old: the task of a mail that is gone would succeed unsent."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -10,13 +10,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC
 from uuid import UUID
 
-from django.db import connections
-
-from . import configuration
 from .batches import DISCARD, REPLAY, locked
 from .models import State, TaskRow
 from .obstacles import obstacle
-from .selection import Group, Selection, count, groups, rows
+from .selection import Group, Selection, count, groups, read, rows
 from .terminal import counted, printable
 from .walking import Outcome, Progress, in_transaction, now, walk
 
@@ -119,12 +116,11 @@ def foreseen(selection: Selection) -> dict[str, int]:
     """Return how many could not be replayed, and why, as far as one knows without trying."""
     where, values = selection.where()
     left = Counter[str]()
-    with connections[configuration.database()].cursor() as cursor:
-        cursor.execute(
-            "SELECT name, queue, plain, arguments <> '', count(*) FROM durable_tasks_task"  # noqa: S608
-            f" WHERE {where} GROUP BY 1, 2, 3, 4",
-            values,
-        )
-        for name, queue, plain, has_arguments, number in cursor.fetchall():
-            left[obstacle(name, queue, plain=plain, has_arguments=has_arguments)] += number
+    found = read(
+        "SELECT name, queue, plain, arguments <> '', count(*) FROM durable_tasks_task"  # noqa: S608
+        f" WHERE {where} GROUP BY 1, 2, 3, 4",
+        values,
+    )
+    for name, queue, plain, has_arguments, number in found:
+        left[obstacle(name, queue, plain=plain, has_arguments=has_arguments)] += number
     return {why: number for why, number in left.items() if why}

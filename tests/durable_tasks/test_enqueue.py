@@ -4,6 +4,7 @@ import asyncio
 import socket
 import sys
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -276,3 +277,10 @@ def test_a_sleeping_relay_is_notified_with_the_commit() -> None:
         assert not list(listener.connection.notifies(timeout=0.2))
     finally:
         listener.close()
+
+
+def test_ids_of_a_process_are_in_the_order_in_which_it_enqueued() -> None:
+    ids = [enqueue.new_id() for _ in range(200)]
+    assert ids == sorted(ids)
+    assert len(set(ids)) == 200
+    assert {(id.version, id.variant) for id in ids} == {(7, uuid.RFC_4122)}

@@ -68,7 +68,7 @@ def plans_of(run: Callable[[], object]) -> list[dict[str, Any]]:
     settings = [""]
 
     def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if "set_config('enable_sort'" in sql:
+        if "set_config('enable_" in sql:
             settings[0] = sql
         if re.search("durable_tasks_(task|enqueue|claim|mark|waiting|complete|ask)", sql):
             sent.append((sql, params, settings[0]))

@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from .. import failed as failed_set
-from ..selection import Group, count, groups
+from ..selection import Group, by_index, count, groups
 from . import choosing, forms, listing, permissions, progress, showing, words
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _ask(
     until = failed_set.now()
     choice = choice.fixed(until)
     selection = choice.selection()
-    with listing.by_index():
+    with by_index():
         total = count(selection)
         found = groups(selection, GROUPS_SHOWN + 1)
         sample, _ = listing.failed(selection, 1)

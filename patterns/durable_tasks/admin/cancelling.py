@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from .. import cancel as cancelling
 from .. import failed as failed_set
 from ..models import State
-from ..selection import Selection, count
+from ..selection import Selection, by_index, count
 from . import acting, backlog, choosing, forms, listing, permissions, progress, words
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def cancel(pages: "Pages", request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and "confirmed" in request.POST:
         return _go_on(pages, request, choice, of_state(choice, State(state)))
     meant = of_state(choice, State(state))
-    with listing.by_index():
+    with by_index():
         total = count(meant, MOST_COUNTED)
         rows, _ = backlog.listed(meant, State(state), 1)
     return _ask(pages, request, choice, rows, total)

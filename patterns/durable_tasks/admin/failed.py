@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.urls import path
 
 from .. import configuration
-from ..selection import Group, groups
+from ..selection import Group, by_index, groups
 from . import acting, choosing, filters, listing, permissions, row_page, showing, words
 from .pages import LABEL, Pages
 
@@ -36,7 +36,7 @@ class FailedTaskAdmin(Pages):
         permissions.allow(request, permissions.VIEW_FAILED)
         if found := choosing.identified(request):
             return redirect(self.address("change", found))
-        with listing.by_index():
+        with by_index():
             return self.page(request, "failed.html", "Failed tasks", **self._context(request))
 
     def change_view(

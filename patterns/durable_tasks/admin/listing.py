@@ -1,13 +1,11 @@
 """Rows for lists: few, cut, found by index, however many and however large they are."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connections, transaction
+from django.db import connections
 from django.http import QueryDict
 
 from .. import configuration
@@ -133,8 +131,6 @@ SELECT (SELECT id FROM durable_tasks_task t
     ORDER BY failed_at DESC LIMIT 1)
 FROM unnest(%s::text[], %s::text[]) AS g (name, exception)
 """
-# Statistics are older than a burst of failures; the partial indexes are right at any time.
-_BY_INDEX = "SELECT set_config('enable_seqscan', 'off', true)"
 
 
 def failed(selection: Selection, page: int) -> tuple[list[Row], bool]:
@@ -178,16 +174,6 @@ def turning(choice: choosing.Choice, page: int, has_more: bool) -> dict[str, Any
         "next_page": choice.query(page=str(page + 1)) if has_more else "",
         "back": choice.query().removeprefix("?"),
     }
-
-
-@contextmanager
-def by_index() -> Iterator[None]:
-    """Let a page's queries go by the indexes: a block around all of them."""
-    alias = configuration.database()
-    with transaction.atomic(using=alias):
-        with connections[alias].cursor() as cursor:
-            cursor.execute(_BY_INDEX)
-        yield
 
 
 def ask(statement: str, values: list[Any]) -> list[tuple[Any, ...]]:

@@ -12,7 +12,7 @@ from django.urls import path
 
 from .. import configuration
 from ..models import State
-from ..selection import Selection, count
+from ..selection import Selection, by_index, count
 from . import backlog, cancelling, choosing, filters, listing, permissions, row_page, words
 from .pages import LABEL, Pages
 
@@ -44,7 +44,7 @@ class TaskAdmin(Pages):
         permissions.allow(request, permissions.VIEW_TASKS)
         if found := choosing.identified(request):
             return redirect(self.address("change", found))
-        with listing.by_index():
+        with by_index():
             return self.page(request, "tasks.html", "Tasks", **self._context(request))
 
     def change_view(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Counted for the question; a backlog of more is counted no further.
 MOST_COUNTED = 1_000_000
 WAITING = (State.SCHEDULED, State.READY, State.PUBLISHED)
+KNOWN = ("state", "name", "queue", "until")
 WORDING = {"name": "cancel", "going_on": "Cancelling", "done": "cancelled"}
 CANCEL = {"name": "cancel", "verb": "Cancel"}
 
@@ -38,8 +39,11 @@ def cancel(pages: "Pages", request: HttpRequest) -> HttpResponse:
     choice = choosing.choice(request)
     state = choosing.number(forms.sent(request), "state", 9)
     is_state = "state" in choice.values and state in WAITING
-    if choice.faults or not (choice.ids or is_state):
-        why = "; ".join(choice.faults) or "tick the tasks first"
+    faults = list(choice.faults)
+    if not choice.ids:  # what would be left out would cancel more than was meant
+        faults += [f"no list is narrowed by {name}" for name in choice.values if name not in KNOWN]
+    if faults or not (choice.ids or is_state):
+        why = "; ".join(faults) or "tick the tasks first"
         pages.message_user(request, f"Nothing was cancelled: {why}.", messages.ERROR)
         return redirect(forms.back(pages, request))
     if choice.ids:

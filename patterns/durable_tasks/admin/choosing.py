@@ -37,7 +37,7 @@ class Choice:
     @property
     def is_everything(self) -> bool:
         """Tell whether nothing was narrowed."""
-        return not (self.values.keys() - {"until", "state"} or self.ids)
+        return not (self.values.keys() - {"until", "state", "kind"} or self.ids)
 
     @property
     def name(self) -> str:

@@ -55,7 +55,8 @@ def row_page(pages: "Pages", request: HttpRequest, object_id: str) -> HttpRespon
 def _of_row(row: Any) -> dict[str, Any]:
     state = State(row.state)
     return {
-        "subject": showing.line(listing.rows([row.pk])[0].subject),
+        # Read anew: it may have ended since.
+        "subject": showing.line("".join(each.subject for each in listing.rows([row.pk]))),
         "state": state,
         "verdict": f"It {words.STATES[state]}.",
         "explanation": words.EXPLANATIONS.get(row.reason, words.reason(row.reason)),

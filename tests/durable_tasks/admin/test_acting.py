@@ -91,7 +91,7 @@ def test_all_are_replayed_or_discarded(kim: Client, address: str, state: int) ->
 @pytest.mark.parametrize(
     "choice",
     [
-        *({}, {"back": ""}, {"id": ""}, {"id": "x"}, {"since": "x", "all": "1"}),
+        *({}, {"back": ""}, {"kind": "x"}, {"id": ""}, {"id": "x"}, {"since": "x", "all": "1"}),
         {"queue": ""},
         {"id": [str(uuid4()), "x"]},
     ],

@@ -183,3 +183,12 @@ def test_libraries_stand_back_in_a_traceback(kim: Client) -> None:
     )
     parts = page_of(kim, row).context["traceback"]
     assert [part.kind for part in parts] == ["heading", "library", "own", "error"]
+
+
+def test_one_that_ends_while_its_page_is_made_is_shown_as_it_was(
+    kim: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = fail("pat")
+    monkeypatch.setattr("patterns.durable_tasks.admin.listing.ask", lambda *_: [])
+    page = page_of(kim, row)
+    assert (page.status_code, page.context["subject"]) == (200, "")

@@ -185,6 +185,14 @@ def test_all_that_run_or_have_ended_cannot_be_cancelled_at_once(kim: Client, sta
     assert states() == {state: 3}
 
 
+@pytest.mark.parametrize("name", ["text", "since", "reason", "exception", "kind"])
+def test_a_filter_that_no_list_of_waiting_tasks_has_cancels_nothing(kim: Client, name: str) -> None:
+    wait(2)
+    page = kim.post(CANCEL, {"state": 1, name: "hour", "confirmed": "yes"}, follow=True)
+    assert f"Nothing was cancelled: no list is narrowed by {name}." in text_of(page)
+    assert states() == {State.READY: 2}
+
+
 def test_a_task_is_found_by_its_name_and_by_its_id(kim: Client) -> None:
     rows = wait(2)
     TaskRow.objects.filter(pk=rows[0].pk).update(name="shop.other")

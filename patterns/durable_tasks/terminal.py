@@ -19,6 +19,7 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 CELL_CHARACTERS = 60
 # What is fewer is done before anybody looks.
 PROGRESS_FROM = 2000
+ABANDONED = 130  # as a shell has it for Ctrl-C
 
 
 def add_filters(parser: CommandParser, dated: str) -> None:
@@ -45,6 +46,8 @@ def selection(options: dict[str, Any], **more: Any) -> Selection:
         ids = [UUID(each) for each in options["ids"]]
     except ValueError as error:
         raise CommandError(f"An id is a UUID, as the list shows it: {error}.") from error
+    if options["text"] == "":  # a script's variable that is not set would mean all of them
+        raise CommandError("--text is empty: say which text, or leave it out.")
     return Selection(
         ids=ids or None,
         name=options["task"],
@@ -74,13 +77,16 @@ def moment(text: str | None) -> datetime | None:
 
 
 def agreed(question: str) -> bool:
-    """Ask, where there is somebody to answer; a script has said what it wants."""
+    """Ask, where there is somebody to answer; a script has said what it wants. Ctrl-C exits."""
     if not sys.stdin.isatty():
         return True
     try:
         return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         return False
+    except KeyboardInterrupt:
+        sys.stderr.write("\nNothing was done.\n")
+        sys.exit(ABANDONED)
 
 
 def person(given: str) -> str:

@@ -274,6 +274,30 @@ def test_who_agrees_or_has_said_yes_is_obeyed(monkeypatch: pytest.MonkeyPatch, c
     assert run("failed", "replay", "--all") == "1 task replayed.\n"  # one is not asked about
 
 
+@pytest.mark.parametrize("command", ["failed replay", "failed discard", "tasks cancel"])
+def test_an_empty_text_is_not_taken_for_any(command: str) -> None:
+    fail("one")
+    tasks.write_note.delay("waits")
+    with pytest.raises(CommandError, match="--text is empty"):
+        run(*command.split(), "--queue", "default", "--text", "", "--yes")
+    assert states() == {State.READY: 1, State.FAILED: 1}
+
+
+def test_ctrl_c_at_the_question_does_nothing_and_shows_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def interrupt(question: str) -> str:
+        raise KeyboardInterrupt
+
+    fail_many(2)
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+    monkeypatch.setattr("builtins.input", interrupt)
+    with pytest.raises(SystemExit) as ended:
+        run("failed", "discard", "--all")
+    assert (ended.value.code, states()) == (130, {4: 2})
+    assert "Nothing was done." in capsys.readouterr().err
+
+
 _WAITS_FOR_A_LOCK = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 
 

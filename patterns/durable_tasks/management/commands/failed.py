@@ -10,9 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ... import described, failed, terminal
 from ...failed import Outcome, Selection
-from ...terminal import counted, table, when, zone
+from ...terminal import ABANDONED, counted, table, when, zone
 
-ABANDONED = 130  # as a shell has it for Ctrl-C
 DONE = {"replay": "replayed", "discard": "discarded"}
 
 

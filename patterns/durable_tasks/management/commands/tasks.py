@@ -9,8 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ... import cancel, described, failed, selection, terminal
 from ...models import State
-from ...terminal import counted, table, when, zone
-from .failed import ABANDONED
+from ...terminal import ABANDONED, counted, table, when, zone
 
 WAITING = (State.SCHEDULED, State.READY, State.PUBLISHED)
 STATES = {each.label: each for each in State}

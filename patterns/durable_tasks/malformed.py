@@ -8,8 +8,10 @@ from uuid import UUID
 from kombu.utils.json import dumps
 
 from . import fresh
+from .arguments import HIDDEN, decode, redacted, show
 from .enqueue import new_id
 from .envelope import UNREADABLE
+from .settle import cut
 
 # Enough to see what it was; a hostile name or error must not fill a page.
 NAME_CHARACTERS = 255
@@ -27,8 +29,8 @@ ON CONFLICT (id) DO NOTHING
 
 
 _FAIL_OWN = """
-UPDATE durable_tasks_task SET state = 4, reason = %s, error = %s, message = %s, publication = NULL,
-    leased_until = NULL, unique_key = NULL, failed_at = now(),
+UPDATE durable_tasks_task SET state = 4, reason = %s, error = %s, traceback = %s, message = %s,
+    publication = NULL, leased_until = NULL, unique_key = NULL, failed_at = now(),
     first_failed_at = coalesce(first_failed_at, now())
 WHERE id = %s AND publication = %s AND state = 2 RETURNING id
 """
@@ -81,7 +83,6 @@ def keep(
     if (own := _fail_own_row(message, headers, error, reason)) is not None:
         return own
     row_id = new_id() if task_id is None else task_id
-    stack = "" if isinstance(error, str) else "".join(traceback.format_exception(error))
     parameters = [
         row_id,
         clean(_name(headers), NAME_CHARACTERS),
@@ -89,10 +90,10 @@ def keep(
         bool(arguments),  # a task that is not durable: of a durable one the row has them
         reason,
         clean(error if isinstance(error, str) else f"{type(error).__name__}: {error}"),
-        clean(stack),
+        _stack(error),
         body_of(message),
         arguments,
-        clean(_shown(headers)) if arguments else "",
+        clean(_shown(arguments)) if arguments else "",
         _described(message, headers),
     ]
     fresh.execute(_KEEP, parameters)
@@ -112,7 +113,7 @@ def _fail_own_row(
     except (KeyError, ValueError):
         return None
     text = clean(error if isinstance(error, str) else f"{type(error).__name__}: {error}")
-    values = [reason, text, body_of(message), row_id, publication]
+    values = [reason, text, _stack(error), body_of(message), row_id, publication]
     return row_id if fresh.execute(_FAIL_OWN, values) else None
 
 
@@ -134,6 +135,10 @@ def clean(text: str, characters: int = ERROR_CHARACTERS) -> str:
     """Return text that PostgreSQL takes: no NUL, no lone surrogates, not too long."""
     readable = text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
     return readable if len(readable) <= characters else readable[: characters - 1] + "…"
+
+
+def _stack(error: BaseException | str) -> str:
+    return "" if isinstance(error, str) else cut("".join(traceback.format_exception(error)))
 
 
 def _limits_fault(limits: Any) -> str:
@@ -192,8 +197,12 @@ def _name(headers: Mapping[str, Any]) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _shown(headers: Mapping[str, Any]) -> str:
-    return str(dumps([str(headers.get(key) or "") for key in ("argsrepr", "kwargsrepr")]))
+def _shown(arguments: str) -> str:
+    """Return arguments redacted here: what the message itself says of them hides no secret."""
+    try:
+        return show(redacted(None, *decode(arguments)))
+    except (TypeError, ValueError, RecursionError):  # of no shape, or too deep
+        return show((HIDDEN, HIDDEN))
 
 
 def _described(message: Any, headers: Mapping[str, Any]) -> str:

@@ -29,7 +29,7 @@ VALUES (%s, %s, %s, 4, true, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp
     clock_timestamp())
 ON CONFLICT (id) DO UPDATE SET state = 4, discarded_at = NULL, reason = excluded.reason,
     error = excluded.error, traceback = excluded.traceback, worker = excluded.worker,
-    failed_at = excluded.failed_at
+    failed_at = excluded.failed_at, message = NULL
 WHERE t.plain AND t.state >= 4
 """
 

@@ -33,6 +33,7 @@ UPDATE durable_tasks_task SET
     unique_key = CASE WHEN {is_over} THEN NULL ELSE unique_key END,
     reason = CASE WHEN {is_over} THEN 'unknown' ELSE reason END,
     error = CASE WHEN {is_over} THEN %(error)s ELSE error END,
+    traceback = CASE WHEN {is_over} THEN '' ELSE traceback END,
     failed_at = CASE WHEN {is_over} THEN now() ELSE failed_at END,
     first_failed_at = CASE WHEN {is_over} THEN coalesce(first_failed_at, now())
         ELSE first_failed_at END

@@ -1,5 +1,6 @@
 """A rolling deploy: a task that some workers do not know waits for one that does, for a while."""
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,7 +14,7 @@ from durable_shop.celery import app
 from patterns.durable_tasks import unknown
 from patterns.durable_tasks.models import TaskRow
 from tests.durable_tasks.conftest import Start, failed, notes
-from tests.durable_tasks.envelopes import durable_message, plain_message, push, waiting
+from tests.durable_tasks.envelopes import durable_message, encoded, plain_message, push, waiting
 from tests.queued_mail.conftest import eventually
 
 NEW_TASK = "shop.of_the_next_version"
@@ -123,6 +124,19 @@ def test_a_plain_task_of_unknown_name_is_kept_with_its_arguments(
     assert b"argument" in bytes(row.message or b"")
     assert "Deploy the code" in row.error
     eventually(lambda: waiting(broker.url) == 0)
+
+
+def test_of_an_unknown_plain_task_no_argument_is_shown_whatever_its_sender_says_of_them(
+    start_worker: Start, broker: Server
+) -> None:
+    start_worker()
+    message = plain_message(broker.url, "hunter1", task="shop.forgotten")
+    message["headers"] |= {"argsrepr": "('hunter1',)", "kwargsrepr": "{'password': 'hunter2'}"}
+    message["body"] = encoded([["hunter1"], {"password": "hunter2", "order": 7}, {}])
+    push(broker.url, message)
+    row = failed()
+    assert json.loads(row.shown) == ["('***',)", "{'password': '***', 'order': 7}"]
+    assert json.loads(row.arguments) == [["hunter1"], {"password": "hunter2", "order": 7}]
 
 
 def test_a_plain_message_that_comes_twice_is_kept_once(start_worker: Start, broker: Server) -> None:

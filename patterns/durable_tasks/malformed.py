@@ -20,13 +20,19 @@ ERROR_CHARACTERS = 10_000
 # one of the places in its pool, for good.
 MAX_DEPTH = 200
 
+# A plain task's message that comes again is its row, failed once more. Where the row waits or runs,
+# or the id is a durable task's, nothing is written, and the message gets a row of its own.
 _KEEP = """
-INSERT INTO durable_tasks_task (id, name, queue, state, plain, reason, error, traceback, message,
-    arguments, shown, options, failed_at, first_failed_at)
-VALUES (%s, %s, %s, 4, %s, %s, %s, %s, %s, %s, %s, %s, now(), now())
-ON CONFLICT (id) DO NOTHING
+INSERT INTO durable_tasks_task AS t (id, name, queue, state, plain, reason, error, traceback,
+    message, arguments, shown, options, failed_at, first_failed_at)
+VALUES (%s, %s, %s, 4, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp(),
+    clock_timestamp())
+ON CONFLICT (id) DO UPDATE SET state = 4, discarded_at = NULL,
+    reason = excluded.reason, error = excluded.error, traceback = excluded.traceback,
+    message = excluded.message, failed_at = excluded.failed_at
+WHERE t.plain AND t.state >= 4
+RETURNING id
 """
-
 
 _FAIL_OWN = """
 UPDATE durable_tasks_task SET state = 4, reason = %s, error = %s, traceback = %s, message = %s,
@@ -77,14 +83,12 @@ def keep(
     """Write a message into the failed set, in a transaction of its own; return the row's id.
 
     Raises what the database raises. Crash before the message is acknowledged: it comes again, and
-    is kept again.
+    is kept again; with a `task_id`, as the same row with one failure more.
     """
     headers = message.headers if isinstance(message.headers, dict) else {}
     if (own := _fail_own_row(message, headers, error, reason)) is not None:
         return own
-    row_id = new_id() if task_id is None else task_id
-    parameters = [
-        row_id,
+    values = [
         clean(_name(headers), NAME_CHARACTERS),
         clean(queue_of(message), NAME_CHARACTERS),
         bool(arguments),  # a task that is not durable: of a durable one the row has them
@@ -96,7 +100,10 @@ def keep(
         clean(_shown(arguments)) if arguments else "",
         _described(message, headers),
     ]
-    fresh.execute(_KEEP, parameters)
+    row_id = new_id() if task_id is None else task_id
+    if not fresh.execute(_KEEP, [row_id, *values]):
+        row_id = new_id()
+        fresh.execute(_KEEP, [row_id, *values])
     return row_id
 
 

@@ -10,11 +10,14 @@ from development.server import Server
 from django.db.models.functions import Now
 from django.utils import timezone
 from durable_shop.celery import app
+from kombu import Message
 
-from patterns.durable_tasks import unknown
+from patterns.durable_tasks import malformed, unknown
+from patterns.durable_tasks.failed import Selection, discard
 from patterns.durable_tasks.models import TaskRow
 from tests.durable_tasks.conftest import Start, failed, notes
 from tests.durable_tasks.envelopes import durable_message, encoded, plain_message, push, waiting
+from tests.durable_tasks.failures import fail
 from tests.queued_mail.conftest import eventually
 
 NEW_TASK = "shop.of_the_next_version"
@@ -139,9 +142,36 @@ def test_of_an_unknown_plain_task_no_argument_is_shown_whatever_its_sender_says_
     assert json.loads(row.arguments) == [["hunter1"], {"password": "hunter2", "order": 7}]
 
 
-def test_a_plain_message_that_comes_twice_is_kept_once(start_worker: Start, broker: Server) -> None:
+def test_a_plain_message_that_comes_twice_is_one_row_that_failed_twice(
+    start_worker: Start, broker: Server
+) -> None:
     start_worker()
     message = plain_message(broker.url, "twice", task="shop.forgotten")
     push(broker.url, message, message, plain_message(broker.url, "next"))
     eventually(lambda: notes() == ["next"])
-    assert TaskRow.objects.count() == 1
+    assert TaskRow.objects.get().failures == 2
+
+
+def kept(task_id: Any) -> UUID:
+    """Keep a plain task's message of that id, and return whose row it is in."""
+    broken = Message(b"again", headers={"task": "shop.forgotten", "id": str(task_id)})
+    return malformed.keep(broken, "again", reason="unknown", task_id=task_id, arguments="[[],{}]")
+
+
+def test_a_plain_message_of_a_discarded_row_is_that_row_failed_again() -> None:
+    row = fail("x", plain=True)
+    discard(Selection(ids=(row.id,)), by="ann")
+    assert kept(row.id) == row.id
+    after = TaskRow.objects.get()
+    assert (after.state, after.discarded_at, after.failures) == (4, None, 2)
+    assert (after.error, after.reason, after.traceback) == ("again", "unknown", "")
+
+
+@pytest.mark.parametrize("other", [{"state": 2, "plain": True}, {"plain": False}], ids=str)
+def test_a_plain_message_whose_id_is_anothers_gets_a_row_of_its_own(other: dict[str, Any]) -> None:
+    row = fail("x", **other)
+    before = TaskRow.objects.values().get()
+    own = kept(row.id)
+    assert own != row.id
+    assert TaskRow.objects.values().get(pk=row.id) == before
+    assert TaskRow.objects.get(pk=own).error == "again"

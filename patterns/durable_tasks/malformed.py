@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +12,13 @@ from . import fresh
 from .arguments import HIDDEN, decode, redacted, show
 from .enqueue import new_id
 from .envelope import UNREADABLE
-from .settle import cut
+from .settle import cut, words
 
 # Enough to see what it was; a hostile name or error must not fill a page.
 NAME_CHARACTERS = 255
 ERROR_CHARACTERS = 10_000
+HEADERS_CHARACTERS = 100_000
+BODY_BYTES = 1_000_000
 # A message goes to a child by pickle, which ends near 500; the error there would cost the worker
 # one of the places in its pool, for good.
 MAX_DEPTH = 200
@@ -93,9 +96,9 @@ def keep(
         clean(queue_of(message), NAME_CHARACTERS),
         bool(arguments),  # a task that is not durable: of a durable one the row has them
         reason,
-        clean(error if isinstance(error, str) else f"{type(error).__name__}: {error}"),
+        _text(error, message),
         _stack(error),
-        body_of(message),
+        body_of(message)[:BODY_BYTES],
         arguments,
         clean(_shown(arguments)) if arguments else "",
         _described(message, headers),
@@ -119,8 +122,8 @@ def _fail_own_row(
         publication = UUID(str(headers["durable_publication"]))
     except (KeyError, ValueError):
         return None
-    text = clean(error if isinstance(error, str) else f"{type(error).__name__}: {error}")
-    values = [reason, text, _stack(error), body_of(message), row_id, publication]
+    body = body_of(message)[:BODY_BYTES]
+    values = [reason, _text(error, message), _stack(error), body, row_id, publication]
     return row_id if fresh.execute(_FAIL_OWN, values) else None
 
 
@@ -142,6 +145,13 @@ def clean(text: str, characters: int = ERROR_CHARACTERS) -> str:
     """Return text that PostgreSQL takes: no NUL, no lone surrogates, not too long."""
     readable = text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
     return readable if len(readable) <= characters else readable[: characters - 1] + "…"
+
+
+def _text(error: BaseException | str, message: Any) -> str:
+    text = clean(error if isinstance(error, str) else words(error))
+    if (size := len(body_of(message))) <= BODY_BYTES:
+        return text
+    return f"{text}\nIts body has {size:,} bytes; the first {BODY_BYTES:,} are kept."
 
 
 def _stack(error: BaseException | str) -> str:
@@ -220,7 +230,8 @@ def _described(message: Any, headers: Mapping[str, Any]) -> str:
         "content_encoding": message.content_encoding,
         "properties": message.properties,
     }
-    try:
-        return str(dumps({"message": described}))
-    except (TypeError, ValueError, RecursionError):
-        return str(dumps({"message": {"headers": clean(repr(headers))}}))
+    with suppress(TypeError, ValueError, RecursionError):
+        text = str(dumps({"message": described}))
+        if len(text) <= HEADERS_CHARACTERS:
+            return text
+    return str(dumps({"message": {"headers": clean(repr(headers))}}))

@@ -235,5 +235,8 @@ def slot() -> datetime:
 
 
 def those_who_wait_for_a_lock() -> list[int]:
-    question = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    question = (
+        "SELECT pid FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
     return [row[0] for row in fresh.execute(question, [])]

@@ -152,6 +152,33 @@ def test_a_plain_message_that_comes_twice_is_one_row_that_failed_twice(
     assert TaskRow.objects.get().failures == 2
 
 
+def test_a_plain_message_whose_id_is_no_uuid_is_one_row_that_says_its_id(
+    start_worker: Start, broker: Server
+) -> None:
+    start_worker()
+    message = plain_message(broker.url, "twice", task="shop.forgotten")
+    message["headers"]["id"] = "order 7"
+    push(broker.url, message, message, plain_message(broker.url, "next"))
+    eventually(lambda: notes() == ["next"])
+    row = TaskRow.objects.get()
+    assert row.failures == 2
+    assert "Its id was 'order 7'" in row.error
+
+
+def test_of_a_message_no_more_than_a_million_bytes_and_the_end_of_a_traceback_are_kept() -> None:
+    error = ValueError("the end of it")
+    for n in range(2_000):
+        error.add_note(f"note {n}")
+    headers = {"task": "shop.forgotten", "id": "x", "large": "x" * 2_000_000}
+    malformed.keep(Message(b"x" * 1_500_000, headers=headers), error)
+    row = TaskRow.objects.get()
+    assert bytes(row.message or b"") == b"x" * malformed.BODY_BYTES
+    assert "1,500,000 bytes" in row.error
+    assert row.error.startswith("ValueError: the end of it")
+    assert len(row.options) <= malformed.HEADERS_CHARACTERS
+    assert row.traceback.rstrip().endswith("note 1999")
+
+
 def kept(task_id: Any) -> UUID:
     """Keep a plain task's message of that id, and return whose row it is in."""
     broken = Message(b"again", headers={"task": "shop.forgotten", "id": str(task_id)})

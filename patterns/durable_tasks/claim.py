@@ -56,7 +56,7 @@ WHERE id = %s AND publication = %s AND state = 2
 _EXPIRE = """
 UPDATE durable_tasks_task SET state = 4, reason = 'expired', failed_at = now(), publication = NULL,
     first_failed_at = coalesce(first_failed_at, now()), unique_key = NULL, leased_until = NULL,
-    error = 'It expired at ' || expires_at || ' before a worker started it.'
+    error = 'It expired at ' || expires_at || ' before a worker started it.', traceback = ''
 WHERE id = %s AND publication = %s AND state = 2 AND expires_at <= now()
 """
 

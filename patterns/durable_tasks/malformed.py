@@ -2,33 +2,44 @@
 
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from kombu.utils.json import dumps
 
 from . import fresh
+from .arguments import HIDDEN, decode, redacted, show
 from .enqueue import new_id
 from .envelope import UNREADABLE
+from .settle import cut, words
 
 # Enough to see what it was; a hostile name or error must not fill a page.
 NAME_CHARACTERS = 255
 ERROR_CHARACTERS = 10_000
+HEADERS_CHARACTERS = 100_000
+BODY_BYTES = 1_000_000
 # A message goes to a child by pickle, which ends near 500; the error there would cost the worker
 # one of the places in its pool, for good.
 MAX_DEPTH = 200
 
+# A plain task's message that comes again is its row, failed once more. Where the row waits or runs,
+# or the id is a durable task's, nothing is written, and the message gets a row of its own.
 _KEEP = """
-INSERT INTO durable_tasks_task (id, name, queue, state, plain, reason, error, traceback, message,
-    arguments, shown, options, failed_at, first_failed_at)
-VALUES (%s, %s, %s, 4, %s, %s, %s, %s, %s, %s, %s, %s, now(), now())
-ON CONFLICT (id) DO NOTHING
+INSERT INTO durable_tasks_task AS t (id, name, queue, state, plain, reason, error, traceback,
+    message, arguments, shown, options, failed_at, first_failed_at)
+VALUES (%s, %s, %s, 4, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp(),
+    clock_timestamp())
+ON CONFLICT (id) DO UPDATE SET state = 4, discarded_at = NULL,
+    reason = excluded.reason, error = excluded.error, traceback = excluded.traceback,
+    message = excluded.message, failed_at = excluded.failed_at
+WHERE t.plain AND t.state >= 4
+RETURNING id
 """
 
-
 _FAIL_OWN = """
-UPDATE durable_tasks_task SET state = 4, reason = %s, error = %s, message = %s, publication = NULL,
-    leased_until = NULL, unique_key = NULL, failed_at = now(),
+UPDATE durable_tasks_task SET state = 4, reason = %s, error = %s, traceback = %s, message = %s,
+    publication = NULL, leased_until = NULL, unique_key = NULL, failed_at = now(),
     first_failed_at = coalesce(first_failed_at, now())
 WHERE id = %s AND publication = %s AND state = 2 RETURNING id
 """
@@ -75,27 +86,27 @@ def keep(
     """Write a message into the failed set, in a transaction of its own; return the row's id.
 
     Raises what the database raises. Crash before the message is acknowledged: it comes again, and
-    is kept again.
+    is kept again; with a `task_id`, as the same row with one failure more.
     """
     headers = message.headers if isinstance(message.headers, dict) else {}
     if (own := _fail_own_row(message, headers, error, reason)) is not None:
         return own
-    row_id = new_id() if task_id is None else task_id
-    stack = "" if isinstance(error, str) else "".join(traceback.format_exception(error))
-    parameters = [
-        row_id,
+    values = [
         clean(_name(headers), NAME_CHARACTERS),
         clean(queue_of(message), NAME_CHARACTERS),
         bool(arguments),  # a task that is not durable: of a durable one the row has them
         reason,
-        clean(error if isinstance(error, str) else f"{type(error).__name__}: {error}"),
-        clean(stack),
-        body_of(message),
+        _text(error, message),
+        _stack(error),
+        body_of(message)[:BODY_BYTES],
         arguments,
-        clean(_shown(headers)) if arguments else "",
+        clean(_shown(arguments)) if arguments else "",
         _described(message, headers),
     ]
-    fresh.execute(_KEEP, parameters)
+    row_id = new_id() if task_id is None else task_id
+    if not fresh.execute(_KEEP, [row_id, *values]):
+        row_id = new_id()
+        fresh.execute(_KEEP, [row_id, *values])
     return row_id
 
 
@@ -111,8 +122,8 @@ def _fail_own_row(
         publication = UUID(str(headers["durable_publication"]))
     except (KeyError, ValueError):
         return None
-    text = clean(error if isinstance(error, str) else f"{type(error).__name__}: {error}")
-    values = [reason, text, body_of(message), row_id, publication]
+    body = body_of(message)[:BODY_BYTES]
+    values = [reason, _text(error, message), _stack(error), body, row_id, publication]
     return row_id if fresh.execute(_FAIL_OWN, values) else None
 
 
@@ -134,6 +145,17 @@ def clean(text: str, characters: int = ERROR_CHARACTERS) -> str:
     """Return text that PostgreSQL takes: no NUL, no lone surrogates, not too long."""
     readable = text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
     return readable if len(readable) <= characters else readable[: characters - 1] + "…"
+
+
+def _text(error: BaseException | str, message: Any) -> str:
+    text = clean(error if isinstance(error, str) else words(error))
+    if (size := len(body_of(message))) <= BODY_BYTES:
+        return text
+    return f"{text}\nIts body has {size:,} bytes; the first {BODY_BYTES:,} are kept."
+
+
+def _stack(error: BaseException | str) -> str:
+    return "" if isinstance(error, str) else cut("".join(traceback.format_exception(error)))
 
 
 def _limits_fault(limits: Any) -> str:
@@ -192,8 +214,12 @@ def _name(headers: Mapping[str, Any]) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _shown(headers: Mapping[str, Any]) -> str:
-    return str(dumps([str(headers.get(key) or "") for key in ("argsrepr", "kwargsrepr")]))
+def _shown(arguments: str) -> str:
+    """Return arguments redacted here: what the message itself says of them hides no secret."""
+    try:
+        return show(redacted(None, *decode(arguments)))
+    except (TypeError, ValueError, RecursionError):  # of no shape, or too deep
+        return show((HIDDEN, HIDDEN))
 
 
 def _described(message: Any, headers: Mapping[str, Any]) -> str:
@@ -204,7 +230,8 @@ def _described(message: Any, headers: Mapping[str, Any]) -> str:
         "content_encoding": message.content_encoding,
         "properties": message.properties,
     }
-    try:
-        return str(dumps({"message": described}))
-    except (TypeError, ValueError, RecursionError):
-        return str(dumps({"message": {"headers": clean(repr(headers))}}))
+    with suppress(TypeError, ValueError, RecursionError):
+        text = str(dumps({"message": described}))
+        if len(text) <= HEADERS_CHARACTERS:
+            return text
+    return str(dumps({"message": {"headers": clean(repr(headers))}}))

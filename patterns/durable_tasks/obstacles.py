@@ -18,20 +18,28 @@ NOT_DURABLE = (
     "The task's base class is no DurableTask: its worker would run it without its arguments. Derive"
     " that class from DurableTask, with durable = False if it shall stay an ordinary task."
 )
+UNKNOWN_HERE = (
+    "This process does not know the task, so it cannot tell whether its worker would run it without"
+    " its arguments. Name the app of its queue in DURABLE_TASKS_OTHER_APPS, or replay it from a"
+    " process that has its code."
+)
 
 
 def obstacle(name: str, queue: str, *, plain: bool, has_arguments: bool) -> str:
     """Return why a failed row cannot be replayed; "" where it can.
 
-    A task that this process does not know can be: its workers may know it, and if they do not, it
-    fails anew.
+    A durable task that this process does not know can be: its workers may know it, and if they do
+    not, it fails anew. A plain one cannot: a worker of another base class would take no notice of
+    the row, run the message's empty arguments, and be sent it again and again.
     """
     if not has_arguments:
         return NO_ARGUMENTS_OF_PLAIN if plain else NO_ARGUMENTS
     if not name:
         return NO_NAME
     task = task_of(name, queue)
-    return NOT_DURABLE if task is not None and not isinstance(task, DurableTask) else ""
+    if task is None:
+        return UNKNOWN_HERE if plain else ""
+    return "" if isinstance(task, DurableTask) else NOT_DURABLE
 
 
 def task_of(name: str, queue: str) -> Any:

@@ -40,9 +40,9 @@ REASONS = {
 }
 # A durable task's message that was revoked is published again, for ever, unless its row says so.
 _CANCEL = """
-UPDATE durable_tasks_task SET state = 4, reason = 'cancelled', error = %s, failed_at = now(),
-    first_failed_at = coalesce(first_failed_at, now()), publication = NULL, claim = NULL,
-    leased_until = NULL, unique_key = NULL
+UPDATE durable_tasks_task SET state = 4, reason = 'cancelled', error = %s, traceback = '',
+    failed_at = now(), first_failed_at = coalesce(first_failed_at, now()), publication = NULL,
+    claim = NULL, leased_until = NULL, unique_key = NULL
 WHERE id = %s AND publication = %s AND state IN (2, 3)
 """
 _CANCELLED = """

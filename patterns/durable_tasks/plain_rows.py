@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid5
@@ -29,8 +30,9 @@ VALUES (%s, %s, %s, 4, true, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp
     clock_timestamp())
 ON CONFLICT (id) DO UPDATE SET state = 4, discarded_at = NULL, reason = excluded.reason,
     error = excluded.error, traceback = excluded.traceback, worker = excluded.worker,
-    failed_at = excluded.failed_at
+    failed_at = excluded.failed_at, message = NULL
 WHERE t.plain AND t.state >= 4
+RETURNING id
 """
 
 
@@ -51,7 +53,8 @@ class Ended:
 def keep(ended: Ended) -> bool:
     """Write the row of a plain task that ended badly; tell whether it was written. Raises nothing.
 
-    Crash before it is written: the log of the worker may have it. Duplicate: the same row.
+    Crash before it is written: the log of the worker may have it. Duplicate: the same row; False
+    while that one waits or runs, or where it is a durable task's.
     """
     try:
         values = _values(ended)
@@ -59,7 +62,29 @@ def keep(ended: Ended) -> bool:
         logger.exception("%s[%s] is not in the failed set.", ended.task.name, ended.task_id)
         return False
     label = f"{ended.task.name}[{ended.task_id}] {values[7]} ({ended.error[:200]})"
-    return in_time(lambda: fresh.execute(_KEEP, values), label, "is not in the failed set")
+    written: list[Any] = []
+
+    def write() -> None:
+        written.extend(fresh.execute(_KEEP, values))
+
+    return in_time(write, label, "is not in the failed set") and bool(written)
+
+
+def uuid_of(task_id: str) -> UUID:
+    """Return a plain task's id as its row has it."""
+    try:
+        return UUID(str(task_id))
+    except ValueError:  # a caller's own: the same row each time
+        return uuid5(NAMESPACE_OID, str(task_id))
+
+
+def own_id(task_id: str) -> str:
+    """Return what a row's error says of an id that no row can have; "" of one that is a UUID."""
+    with suppress(ValueError):
+        UUID(str(task_id))
+        return ""
+    shown = clean(repr(str(task_id)), NAME_CHARACTERS)
+    return f"Its id was {shown}; a replay runs it under the id of this row."
 
 
 def _values(ended: Ended) -> list[Any]:
@@ -69,11 +94,11 @@ def _values(ended: Ended) -> list[Any]:
     kept, why = _arguments(ended.task, args, kwargs) if told else ("", NOT_TOLD)
     error = clean(ended.error, ERROR_CHARACTERS)
     return [
-        _uuid(ended.task_id),
+        uuid_of(ended.task_id),
         clean(name, NAME_CHARACTERS),
         clean(_queue(ended.task, request), NAME_CHARACTERS),
         ended.reason,
-        f"{error}\n{clean(why, ERROR_CHARACTERS)}" if why else error,
+        "\n".join(filter(None, (error, clean(why, ERROR_CHARACTERS), own_id(ended.task_id)))),
         cut(ended.trace),
         kept,
         clean(arguments.show(arguments.redacted(ended.task, args, kwargs)), ERROR_CHARACTERS * 2),
@@ -118,10 +143,3 @@ def _origin(request: Any) -> str:
     origin = str(getattr(request, "origin", None) or "")
     match = ORIGIN.fullmatch(origin)
     return f"{match[2]}:{match[1]}" if match else origin
-
-
-def _uuid(task_id: str) -> UUID:
-    try:
-        return UUID(str(task_id))
-    except ValueError:  # a caller's own: the same row each time
-        return uuid5(NAMESPACE_OID, str(task_id))

@@ -52,7 +52,7 @@ _END_LEASE = f"UPDATE durable_tasks_task t SET leased_until = now() {_OURS}"  # 
 _FAIL = """
 UPDATE durable_tasks_task SET state = 4, reason = 'unpublishable', error = %s, publication = NULL,
     failed_at = now(), first_failed_at = coalesce(first_failed_at, now()), leased_until = NULL,
-    unique_key = NULL
+    unique_key = NULL, traceback = ''
 WHERE id = %s AND publication = %s AND state = 2
 """
 

@@ -15,17 +15,17 @@ logger = logging.getLogger(__name__)
 
 # Every place that takes a run away counts in the same way; `which` says whose.
 CRASHED = """
-UPDATE durable_tasks_task SET {not_running}, crashes = crashes + 1, error = %s,
+UPDATE durable_tasks_task SET {not_running}, crashes = crashes + 1, error = %s, traceback = '',
     state = CASE WHEN crashes + 1 >= max_crashes THEN 4 ELSE 1 END,
     reason = CASE WHEN crashes + 1 >= max_crashes THEN 'crashes' ELSE '' END,
-    failed_at = CASE WHEN crashes + 1 >= max_crashes THEN now() END,
+    failed_at = CASE WHEN crashes + 1 >= max_crashes THEN now() ELSE failed_at END,
     first_failed_at = CASE WHEN crashes + 1 >= max_crashes
         THEN coalesce(first_failed_at, now()) ELSE first_failed_at END
 WHERE state = 3 AND {which} RETURNING id, name, crashes, state
 """
 TIMED_OUT = f"""
 UPDATE durable_tasks_task SET {NOT_RUNNING}, state = 4, reason = 'time_limit', error = %s,
-    failed_at = now(), first_failed_at = coalesce(first_failed_at, now())
+    traceback = '', failed_at = now(), first_failed_at = coalesce(first_failed_at, now())
 WHERE state = 3 AND id = %s AND publication = %s AND process = %s RETURNING id
 """  # noqa: S608  constants
 _OF_WORKER = """

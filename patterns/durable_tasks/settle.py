@@ -50,7 +50,8 @@ UPDATE durable_tasks_task SET {NOT_RUNNING}, retries = %s,
     state = CASE WHEN coalesce(%s::timestamptz > clock_timestamp(), %s::float8 > 0)
         THEN 0 ELSE 1 END,
     arguments = coalesce(%s, arguments), shown = coalesce(%s, shown), queue = coalesce(%s, queue),
-    rank = coalesce(%s, rank), options = coalesce(%s, options), error = %s
+    rank = coalesce(%s, rank), options = coalesce(%s, options), error = %s,
+    traceback = ''
 {_OURS}
 """  # noqa: S608
 FAIL = f"""

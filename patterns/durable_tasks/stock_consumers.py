@@ -13,6 +13,7 @@ from celery import signals
 from . import malformed, unknown
 from .consumer import DurableConsumer
 from .patience import in_time
+from .plain_rows import own_id, uuid_of
 
 UNKNOWN = (
     "No task {} is registered in the worker that took this message. Deploy the code to all workers"
@@ -32,8 +33,8 @@ def keep_unknown(sender: Any, message: Any, name: str, id: str, **_: Any) -> Non
         kept = ""
         with suppress(Exception):  # what cannot be read is kept as bytes
             kept = unknown.arguments_of(message)
-        task_id = unknown.uuid_of(id)
-        error = UNKNOWN.format(name)
+        task_id = uuid_of(id)
+        error = "\n".join(filter(None, (UNKNOWN.format(name), own_id(id))))
         malformed.keep(message, error, reason="unknown", task_id=task_id, arguments=kept)
 
     in_time(write, f"{name}[{id}]", DROPPED)

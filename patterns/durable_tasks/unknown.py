@@ -16,6 +16,7 @@ from kombu.utils.json import dumps
 
 from . import configuration, fresh
 from .malformed import clean, keep
+from .plain_rows import own_id, uuid_of
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ UPDATE durable_tasks_task SET
     unique_key = CASE WHEN {is_over} THEN NULL ELSE unique_key END,
     reason = CASE WHEN {is_over} THEN 'unknown' ELSE reason END,
     error = CASE WHEN {is_over} THEN %(error)s ELSE error END,
+    traceback = CASE WHEN {is_over} THEN '' ELSE traceback END,
     failed_at = CASE WHEN {is_over} THEN now() ELSE failed_at END,
     first_failed_at = CASE WHEN {is_over} THEN coalesce(first_failed_at, now())
         ELSE first_failed_at END
@@ -77,6 +79,7 @@ def keep_plain(consumer: Any, message: Any, exc: Exception) -> None:
         f"No task {name} is registered in the worker that took this message, and a plain task"
         " cannot wait for another one. Deploy the code to all workers of its queue, then replay it."
     )
+    error = "\n".join(filter(None, (error, own_id(task_id))))
     row_id = keep(
         message, error, reason="unknown", task_id=uuid_of(task_id), arguments=arguments_of(message)
     )
@@ -101,14 +104,6 @@ def _error(name: str) -> str:
         f"Its workers have not known the task {name} for {configuration.unknown_task_seconds():g}"
         " s. Deploy the code that has it to a worker of this queue, then replay it; or discard it."
     )
-
-
-def uuid_of(task_id: str) -> UUID | None:
-    """Return a plain task's id as a row has it; None for a caller's own that is no UUID."""
-    try:
-        return UUID(task_id)
-    except ValueError:
-        return None
 
 
 def arguments_of(message: Any) -> str:

@@ -1,6 +1,8 @@
 """A firing of a beat entry that could not be sent is a failed row: one an entry, not one a tick."""
 
+import os
 import traceback
+from socket import gethostname
 from typing import Any
 
 from celery import Celery
@@ -12,14 +14,16 @@ from .patience import in_time
 from .plain_rows import NAME_CHARACTERS
 from .settle import ERROR_CHARACTERS, clean, cut, words
 
-# While nobody has replayed or discarded it, the next failure of the entry is the same row.
+# While nobody has replayed or discarded it, the next failure of the entry is the same row: with all
+# of what the entry says, for it may name another task by now.
 _KEEP = """
 INSERT INTO durable_tasks_task AS t (id, name, queue, state, plain, reason, error, traceback,
-    arguments, shown, unique_key, failed_at, first_failed_at)
-VALUES (%s, %s, %s, 4, %s, 'unsent', %s, %s, %s, %s, %s, clock_timestamp(), clock_timestamp())
-ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO UPDATE SET error = excluded.error,
+    arguments, shown, unique_key, origin, failed_at, first_failed_at)
+VALUES (%s, %s, %s, 4, %s, 'unsent', %s, %s, %s, %s, %s, %s, clock_timestamp(), clock_timestamp())
+ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO UPDATE SET name = excluded.name,
+    queue = excluded.queue, plain = excluded.plain, error = excluded.error,
     traceback = excluded.traceback, arguments = excluded.arguments, shown = excluded.shown,
-    queue = excluded.queue, failed_at = excluded.failed_at
+    origin = excluded.origin, failed_at = excluded.failed_at
 WHERE t.state = 4
 """
 
@@ -51,6 +55,7 @@ def _write(app: Celery, entry: Any, error: BaseException) -> None:
         encoded,
         clean(arguments.show(arguments.redacted(task, args, kwargs)), 2 * ERROR_CHARACTERS),
         clean(f"beat:{entry.name}", NAME_CHARACTERS),
+        clean(f"{gethostname()}:{os.getpid()}", NAME_CHARACTERS),
     ]
     fresh.execute(_KEEP, values)
 

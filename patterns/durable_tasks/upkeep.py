@@ -27,7 +27,7 @@ UPDATE durable_tasks_task SET state = 1 WHERE id = ANY(ARRAY(
 _EXPIRE = """
 UPDATE durable_tasks_task SET state = 4, reason = 'expired', failed_at = now(), unique_key = NULL,
     first_failed_at = coalesce(first_failed_at, now()),
-    error = 'It expired at ' || expires_at || ' before a worker started it.'
+    error = 'It expired at ' || expires_at || ' before a worker started it.', traceback = ''
 WHERE id = ANY(ARRAY(
     SELECT id FROM durable_tasks_task WHERE expires_at <= now() AND state < 2
     ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED))

@@ -14,7 +14,7 @@ from django.utils import timezone
 from durable_shop import tasks
 from durable_shop.celery import app
 
-from patterns.durable_tasks import failed, obstacles, walking
+from patterns.durable_tasks import failed, fresh, obstacles, recovery, walking
 from patterns.durable_tasks.failed import Outcome, Selection
 from patterns.durable_tasks.models import Event, State, TaskRow
 from tests.durable_tasks import conftest
@@ -234,6 +234,39 @@ def test_what_cannot_be_replayed_stays_with_the_reason(monkeypatch: pytest.Monke
 def test_a_task_that_this_process_does_not_know_is_left_to_its_workers() -> None:
     fail("x", name="elsewhere.task")
     assert replay().done == 1
+
+
+def test_a_plain_task_that_this_process_does_not_know_stays_failed_and_says_what_to_do() -> None:
+    row = fail("x", name="elsewhere.task", plain=True)
+    done = replay()
+    assert done.done == 0
+    (why,) = done.left
+    assert "DURABLE_TASKS_OTHER_APPS" in why
+    assert failed.obstacles([row]) == {row.id: why}
+
+
+def test_a_plain_task_that_this_process_knows_is_replayed() -> None:
+    fail("x", name="shop.plain", plain=True)
+    assert replay().done == 1
+
+
+def test_a_replayed_task_whose_process_is_lost_keeps_when_it_failed_and_no_older_traceback() -> (
+    None
+):
+    row = fail("x", traceback="of an older failure")
+    replay()
+    TaskRow.objects.update(state=State.RUNNING, claim=uuid4())
+    statement = recovery.crashed_statement("id = %s")
+    assert fresh.execute(statement, ["Its process was lost.", row.id])
+    after = TaskRow.objects.get()
+    assert (after.state, after.crashes, after.traceback) == (State.READY, 1, "")
+    assert after.failed_at == row.failed_at
+
+
+def test_a_replay_drops_the_message_that_was_not_understood() -> None:
+    fail("x", message=b"what came")
+    replay()
+    assert TaskRow.objects.get().message is None
 
 
 def test_only_failed_tasks_can_be_replayed() -> None:

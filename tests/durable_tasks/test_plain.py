@@ -7,20 +7,24 @@ import signal
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from development.server import Server
+from django.db import connection, transaction
 from django.test import override_settings
 from durable_shop import plain_ends, stock
 from durable_shop.celery import app
 
-from patterns.durable_tasks import arguments, failed, plain_rows
+from patterns.durable_tasks import arguments, failed, patience, plain_rows
 from patterns.durable_tasks.models import Event, State, TaskRow
 from tests.durable_tasks.conftest import Start, notes
 from tests.durable_tasks.envelopes import changed, plain_message, push
+from tests.durable_tasks.failures import fail
 from tests.durable_tasks.test_consumer import database_away
+from tests.durable_tasks.test_scheduler import those_who_wait_for_a_lock
 from tests.queued_mail.conftest import eventually
 
 FOREIGN = plain_ends.foreign
@@ -154,6 +158,8 @@ def test_an_id_that_is_no_uuid_and_a_message_that_comes_twice_are_one_row(
         plain_ends.fails.apply_async(("value",), task_id="order 7")
     row = eventually(lambda: TaskRow.objects.filter(failures=2).first())
     assert TaskRow.objects.count() == 1
+    assert "Its id was 'order 7'" in row.error
+    assert row.exception == "ValueError"
     assert [each.kind for each in Event.objects.filter(task_id=row.id)] == ["failed", "failed"]
 
 
@@ -173,10 +179,12 @@ def test_a_replayed_plain_task_runs_once_and_leaves_the_set(
     path = tmp_path / "there"
     row = row_of(plain_ends.until.delay(str(path), "done"))
     start_relay()
-    assert failed.replay(failed.Selection(), by="ann").done == 1
+    with OURS:
+        assert failed.replay(failed.Selection(), by="ann").done == 1
     eventually(lambda: TaskRow.objects.filter(failures=2, state=State.FAILED).exists())
     path.touch()
-    assert failed.replay(failed.Selection(), by="ann").done == 1
+    with OURS:
+        assert failed.replay(failed.Selection(), by="ann").done == 1
     eventually(lambda: not TaskRow.objects.exists())
     assert notes() == ["done"]
     kinds = [each.kind for each in Event.objects.filter(task_id=row.id).order_by("at", "id")]
@@ -256,8 +264,59 @@ def test_what_follows_a_replayed_step_of_a_chain_follows(
     assert "chain" in json.loads(row.options)
     path.touch()
     start_relay()
-    failed.replay(failed.Selection(ids=(UUID(str(row.id)),)), by="ann")
+    with OURS:
+        failed.replay(failed.Selection(ids=(UUID(str(row.id)),)), by="ann")
     eventually(lambda: notes() == ["first", "second"])
+
+
+def ended(task_id: object) -> plain_rows.Ended:
+    return plain_rows.Ended(
+        task=plain_ends.fails,
+        task_id=str(task_id),
+        request=None,
+        args=("x",),
+        kwargs={},
+        reason="error",
+        error="ValueError: again",
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"plain": True, "state": State.READY}, {"plain": True, "state": State.RUNNING}, {}],
+    ids=str,
+)
+def test_a_message_that_comes_again_fails_no_row_that_waits_or_runs_or_is_durable(
+    other: dict[str, Any],
+) -> None:
+    row = fail("x", **other)
+    before = TaskRow.objects.values().get()
+    assert not plain_rows.keep(ended(row.id))
+    assert TaskRow.objects.values().get() == before
+
+
+def test_a_failed_plain_row_is_failed_again_and_keep_says_that_it_was_written() -> None:
+    row = fail("x", plain=True)
+    assert plain_rows.keep(ended(row.id))
+    assert TaskRow.objects.get().failures == 2
+
+
+def test_a_session_that_is_frozen_while_it_writes_holds_nobody_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(patience, "_rests_until", [0.0])
+    told: list[bool] = []
+    writer = Thread(target=lambda: told.append(plain_rows.keep(ended(uuid4()))), daemon=True)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE durable_tasks_task IN SHARE MODE")
+        writer.start()
+        (session,) = eventually(those_who_wait_for_a_lock)
+        os.kill(session, signal.SIGSTOP)  # no timeout of its own ends it now
+        try:
+            writer.join(30)
+        finally:
+            os.kill(session, signal.SIGCONT)
+    assert told == [False]
 
 
 def test_a_worker_that_is_killed_while_it_records_loses_nothing_else(start_worker: Start) -> None:
@@ -294,6 +353,7 @@ def test_what_a_stock_app_of_the_project_tells_is_kept(start: Start, broker: Ser
     assert {row.failures for row in rows.values()} == {1}
     assert {row.queue for row in rows.values()} == {"stock"}
     assert arguments.decode(rows["unknown"].arguments) == (["x"], {})
+    assert json.loads(rows["unknown"].shown) == ["('***',)", "{}"]
     assert arguments.decode(rows["time_limit"].arguments) == (["sleep"], {})
     assert arguments.decode(rows["error rejected"].arguments) == (["reject"], {})
     assert rows["error rejected"].exception == "ValueError"

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from socket import gethostname
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,7 @@ from django.db import transaction
 from durable_shop.celery import app
 from redis import Redis
 
-from patterns.durable_tasks import fresh, scheduler
+from patterns.durable_tasks import fresh, scheduler, unsent
 from patterns.durable_tasks.models import Firing, State, TaskRow
 from tests.durable_tasks.conftest import Start
 from tests.durable_tasks.test_consumer import database_away
@@ -192,6 +193,15 @@ def test_an_entry_that_cannot_be_sent_does_not_hold_up_the_others(start_beat: St
     assert list(Firing.objects.values_list("entry", flat=True)) == ["right"]
 
 
+def test_an_entry_that_names_another_task_by_now_is_one_row_of_that_task() -> None:
+    for name, args in (("shop.write_note", ["of the first"]), ("shop.plain", ["of the second"])):
+        entry = ScheduleEntry(name="entry", task=name, args=args, schedule=1, app=app)
+        assert unsent.keep(app, entry, ValueError("not sent"))
+    row = TaskRow.objects.get()
+    assert (row.name, row.plain, row.arguments) == ("shop.plain", True, '[["of the second"], {}]')
+    assert (row.failures, row.origin) == (2, f"{gethostname()}:{os.getpid()}")
+
+
 def test_a_beat_waits_for_another_that_is_in_the_middle_of_a_firing_and_takes_it_over(
     start_beat: Start,
 ) -> None:
@@ -225,5 +235,8 @@ def slot() -> datetime:
 
 
 def those_who_wait_for_a_lock() -> list[int]:
-    question = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    question = (
+        "SELECT pid FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
     return [row[0] for row in fresh.execute(question, [])]

@@ -1,5 +1,6 @@
 """A rolling deploy: a task that some workers do not know waits for one that does, for a while."""
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,11 +10,14 @@ from development.server import Server
 from django.db.models.functions import Now
 from django.utils import timezone
 from durable_shop.celery import app
+from kombu import Message
 
-from patterns.durable_tasks import unknown
+from patterns.durable_tasks import malformed, unknown
+from patterns.durable_tasks.failed import Selection, discard
 from patterns.durable_tasks.models import TaskRow
 from tests.durable_tasks.conftest import Start, failed, notes
-from tests.durable_tasks.envelopes import durable_message, plain_message, push, waiting
+from tests.durable_tasks.envelopes import durable_message, encoded, plain_message, push, waiting
+from tests.durable_tasks.failures import fail
 from tests.queued_mail.conftest import eventually
 
 NEW_TASK = "shop.of_the_next_version"
@@ -125,9 +129,76 @@ def test_a_plain_task_of_unknown_name_is_kept_with_its_arguments(
     eventually(lambda: waiting(broker.url) == 0)
 
 
-def test_a_plain_message_that_comes_twice_is_kept_once(start_worker: Start, broker: Server) -> None:
+def test_of_an_unknown_plain_task_no_argument_is_shown_whatever_its_sender_says_of_them(
+    start_worker: Start, broker: Server
+) -> None:
+    start_worker()
+    message = plain_message(broker.url, "hunter1", task="shop.forgotten")
+    message["headers"] |= {"argsrepr": "('hunter1',)", "kwargsrepr": "{'password': 'hunter2'}"}
+    message["body"] = encoded([["hunter1"], {"password": "hunter2", "order": 7}, {}])
+    push(broker.url, message)
+    row = failed()
+    assert json.loads(row.shown) == ["('***',)", "{'password': '***', 'order': 7}"]
+    assert json.loads(row.arguments) == [["hunter1"], {"password": "hunter2", "order": 7}]
+
+
+def test_a_plain_message_that_comes_twice_is_one_row_that_failed_twice(
+    start_worker: Start, broker: Server
+) -> None:
     start_worker()
     message = plain_message(broker.url, "twice", task="shop.forgotten")
     push(broker.url, message, message, plain_message(broker.url, "next"))
     eventually(lambda: notes() == ["next"])
-    assert TaskRow.objects.count() == 1
+    assert TaskRow.objects.get().failures == 2
+
+
+def test_a_plain_message_whose_id_is_no_uuid_is_one_row_that_says_its_id(
+    start_worker: Start, broker: Server
+) -> None:
+    start_worker()
+    message = plain_message(broker.url, "twice", task="shop.forgotten")
+    message["headers"]["id"] = "order 7"
+    push(broker.url, message, message, plain_message(broker.url, "next"))
+    eventually(lambda: notes() == ["next"])
+    row = TaskRow.objects.get()
+    assert row.failures == 2
+    assert "Its id was 'order 7'" in row.error
+
+
+def test_of_a_message_no_more_than_a_million_bytes_and_the_end_of_a_traceback_are_kept() -> None:
+    error = ValueError("the end of it")
+    for n in range(2_000):
+        error.add_note(f"note {n}")
+    headers = {"task": "shop.forgotten", "id": "x", "large": "x" * 2_000_000}
+    malformed.keep(Message(b"x" * 1_500_000, headers=headers), error)
+    row = TaskRow.objects.get()
+    assert bytes(row.message or b"") == b"x" * malformed.BODY_BYTES
+    assert "1,500,000 bytes" in row.error
+    assert row.error.startswith("ValueError: the end of it")
+    assert len(row.options) <= malformed.HEADERS_CHARACTERS
+    assert row.traceback.rstrip().endswith("note 1999")
+
+
+def kept(task_id: Any) -> UUID:
+    """Keep a plain task's message of that id, and return whose row it is in."""
+    broken = Message(b"again", headers={"task": "shop.forgotten", "id": str(task_id)})
+    return malformed.keep(broken, "again", reason="unknown", task_id=task_id, arguments="[[],{}]")
+
+
+def test_a_plain_message_of_a_discarded_row_is_that_row_failed_again() -> None:
+    row = fail("x", plain=True)
+    discard(Selection(ids=(row.id,)), by="ann")
+    assert kept(row.id) == row.id
+    after = TaskRow.objects.get()
+    assert (after.state, after.discarded_at, after.failures) == (4, None, 2)
+    assert (after.error, after.reason, after.traceback) == ("again", "unknown", "")
+
+
+@pytest.mark.parametrize("other", [{"state": 2, "plain": True}, {"plain": False}], ids=str)
+def test_a_plain_message_whose_id_is_anothers_gets_a_row_of_its_own(other: dict[str, Any]) -> None:
+    row = fail("x", **other)
+    before = TaskRow.objects.values().get()
+    own = kept(row.id)
+    assert own != row.id
+    assert TaskRow.objects.values().get(pk=row.id) == before
+    assert TaskRow.objects.get(pk=own).error == "again"

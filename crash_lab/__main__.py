@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -41,6 +42,43 @@ def main() -> int:
     options = arguments()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
+    return play_in_a_row(options, play)
+
+
+def play_in_a_row(
+    options: argparse.Namespace, play: Callable[[argparse.Namespace], tuple[int, list[Account]]]
+) -> int:
+    """Play as many runs as asked for, each with the next seed; one that breaks is the last."""
+    summaries: list[str] = []
+    code = HELD
+    for number in range(options.times):
+        code, accounts = play(options)
+        if code != INTERRUPTED:
+            summaries.append(f"run {number + 1} of {options.times}, {summary(options, accounts)}")
+        if code != HELD:
+            break
+        options.seed += 1
+    if options.times > 1:
+        say("\n" + "\n".join(summaries))
+    return code
+
+
+def summary(options: argparse.Namespace, accounts: list[Account]) -> str:
+    """Return one run's counts in a line."""
+    held = [account for account in accounts if account.holds]
+    return (
+        f"seed {options.seed}: {len(held)} of {len(options.scenario)} scenarios hold; "
+        f"{sum(account.kills for account in accounts):,} kills, "
+        f"{sum(account.committed for account in accounts):,} committed, "
+        f"{sum(account.lost for account in accounts)} lost, "
+        f"{sum(account.doubled for account in accounts)} doubled, "
+        f"{sum(account.mailed_twice for account in accounts)} mails twice "
+        f"({sum(account.seconds for account in accounts):.0f} s)"
+    )
+
+
+def play(options: argparse.Namespace) -> tuple[int, list[Account]]:
+    """Play the scenarios once, on a shop of their own; return how it ended, and the accounts."""
     folder = BUILD / f"{options.seed}-{os.getpid()}"
     accounts: list[Account] = []
     try:
@@ -52,16 +90,16 @@ def main() -> int:
                     raise KeyboardInterrupt
     except DemoFailed as error:
         print(f"\ncrash lab: {error}\nThe logs: {folder / 'logs'}", file=sys.stderr)
-        return BROKEN
+        return BROKEN, accounts
     except KeyboardInterrupt:
         say("\nStopped.")
         shutil.rmtree(folder, ignore_errors=True)
-        return INTERRUPTED
-    return finish(accounts, options, folder)
+        return INTERRUPTED, accounts
+    return finish(accounts, options, folder), accounts
 
 
-def arguments() -> argparse.Namespace:
-    """Read the command line."""
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line, or these words."""
     parser = argparse.ArgumentParser(
         prog="nox -s crash --",
         description=__doc__,
@@ -70,11 +108,23 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, help="what is killed when (default: a new one)")
     parser.add_argument("--short", action="store_true", help="smaller numbers, as in CI")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the accounts there too")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write the accounts there too: those of the last run",
+    )
+    parser.add_argument(
+        "--times",
+        type=times,
+        default=1,
+        metavar="N",
+        help="run so often, each time with the next seed, until one breaks (default: once)",
+    )
     parser.add_argument(
         "--scenario", type=numbers, default=list(SCENARIOS), help="only these: 1,4 (default: all)"
     )
-    options = parser.parse_args()
+    options = parser.parse_args(words)
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(10_000)
     return options
@@ -87,6 +137,13 @@ def numbers(text: str) -> list[int]:
     if unknown:
         raise argparse.ArgumentTypeError(f"there is no scenario {unknown[0]}: 1 to 9")
     return chosen
+
+
+def times(text: str) -> int:
+    """Read how many runs are wanted."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of runs: 1 or more")
+    return int(text)
 
 
 stopped = threading.Event()

@@ -21,6 +21,8 @@ class Browser:
         """Open it on the shop's address."""
         self._http = httpx.Client(base_url=address, timeout=REQUEST_SECONDS)
         self._tell = tell
+        # Of the newest request, on the clock that only goes on.
+        self.began = self.seconds = 0.0
 
     def __enter__(self) -> Self:
         """Return this browser."""
@@ -56,9 +58,10 @@ class Browser:
     def _request(
         self, method: str, path: str, form: dict[str, str] | None = None
     ) -> httpx.Response:
-        began = time.monotonic()
+        self.began = time.monotonic()
         try:
             answer = self._http.request(method, path, data=form)
         finally:
-            self._tell(time.monotonic() - began)
+            self.seconds = time.monotonic() - self.began
+            self._tell(self.seconds)
         return answer if answer.is_redirect else answer.raise_for_status()

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from statistics import median
 from typing import TypeVar
@@ -20,6 +21,17 @@ Answer = TypeVar("Answer")
 AGAIN_SECONDS = 0.1
 
 
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A request that was not answered as it should: when, for how long, and how."""
+
+    began: float
+    seconds: float
+    # The status of an answer; 0 where none came, or one that led elsewhere.
+    status: int
+    kind: str
+
+
 class Load:
     """Customers of one scenario: their addresses begin with `tag`; every request is timed."""
 
@@ -27,7 +39,7 @@ class Load:
         """Nobody comes yet; each waits `pause_seconds` before a purchase."""
         self.lab, self.tag, self.pause_seconds = lab, tag, pause_seconds
         self.seconds: list[float] = []
-        self.failures: Counter[str] = Counter()
+        self.failed: list[Failure] = []
         # What the shop said was done; the database must hold it.
         self.bought: set[str] = set()
         self.signed_up: set[str] = set()
@@ -38,6 +50,11 @@ class Load:
     def longest_seconds(self) -> float:
         """The longest that anybody waited for an answer, also for one that said no."""
         return max(self.seconds, default=0.0)
+
+    @property
+    def failures(self) -> Counter[str]:
+        """How often requests failed, by kind."""
+        return Counter(failure.kind for failure in self.failed)
 
     @property
     def median_seconds(self) -> float:
@@ -82,18 +99,18 @@ class Load:
 
     def _buy_until_over(self) -> None:
         with self._browser() as browser:
-            self._persist(partial(self._sign_up, browser))
+            self._persist(browser, partial(self._sign_up, browser))
             while not self._is_over.wait(self.pause_seconds):
                 # The form is kept: sent again, it carries the same purchase token.
-                form = self._persist(browser.look)
-                order = self._persist(partial(browser.buy, form)) if form else None
+                form = self._persist(browser, browser.look)
+                order = self._persist(browser, partial(browser.buy, form)) if form else None
                 if order:
                     self.bought.add(order)
 
     def _sign_up_until_over(self) -> None:
         while not self._is_over.is_set():
             with self._browser() as browser:
-                self._persist(partial(self._sign_up, browser))
+                self._persist(browser, partial(self._sign_up, browser))
 
     def _sign_up(self, browser: Browser) -> None:
         # Another address each time: the one before may have been taken in spite of the error.
@@ -101,15 +118,21 @@ class Load:
         browser.sign_up(email)
         self.signed_up.add(email)
 
-    def _persist(self, act: Callable[[], Answer]) -> Answer | None:
+    def _persist(self, browser: Browser, act: Callable[[], Answer]) -> Answer | None:
         """Do it until it is done, as somebody does who wants it; None where the time is over."""
         while not self._is_over.is_set():
             try:
                 return act()
             except (httpx.HTTPError, ClaimFailed) as error:
-                self.failures[type(error).__name__] += 1
+                self.failed.append(_failure(browser, error))
                 self._is_over.wait(AGAIN_SECONDS)
         return None
 
     def _browser(self) -> Browser:
         return Browser(self.lab.addresses.shop, self.seconds.append)
+
+
+def _failure(browser: Browser, error: Exception) -> Failure:
+    status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else 0
+    kind = f"answered {status}" if status else type(error).__name__
+    return Failure(began=browser.began, seconds=browser.seconds, status=status, kind=kind)

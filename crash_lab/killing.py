@@ -6,7 +6,6 @@ import signal
 import threading
 import time
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -17,6 +16,14 @@ from crash_lab.supervisor import Supervisor
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.6, 1.4
 HAS_CHILDREN = ("web", "worker_")
 KILLED = (*HAS_CHILDREN, "relay", "beat")
+# How the name of what was killed begins and ends.
+KINDS = {
+    "web": ("web", ""),
+    "worker": ("worker_", "leader"),
+    "worker's child": ("worker_", "child"),
+    "relay": ("relay", ""),
+    "beat": ("beat", ""),
+}
 
 
 class Killer:
@@ -43,6 +50,17 @@ class Killer:
         """Return how often a process, or a child of it, was killed."""
         return sum(count for killed, count in self.kills.items() if killed.startswith(name))
 
+    def by_kind(self) -> dict[str, int]:
+        """Return how often each kind was killed, also where that is never."""
+        return {
+            kind: sum(
+                count
+                for killed, count in self.kills.items()
+                if killed.startswith(beginning) and killed.endswith(end)
+            )
+            for kind, (beginning, end) in KINDS.items()
+        }
+
     def _kill_until_over(self) -> None:
         while not self._is_over.wait(self.chance.uniform(SHORTEST_SECONDS, LONGEST_SECONDS)):
             self._kill_one()
@@ -66,8 +84,10 @@ class Killer:
     def _kill(self, process: Process, kind: str, pid: int) -> None:
         if not pid:  # it is about to start: the next one
             return
-        with suppress(ProcessLookupError):
+        try:
             os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:  # it was faster
+            return
         self.kills[f"{process.name} {kind}"] += 1
         left = "" if process.ends_children else ", its children left to themselves"
         with self.log.open("a", encoding="utf-8") as log:

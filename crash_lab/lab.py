@@ -12,7 +12,7 @@ from crash_lab.broker import Broker
 from crash_lab.database import Database
 from crash_lab.development_code import REPOSITORY, ports, reaper, unprivileged
 from crash_lab.mails import MailBooks
-from crash_lab.shop_environment import cap, flood, migrate, process_environment
+from crash_lab.shop_environment import cap, flood, manage, migrate, process_environment
 from crash_lab.supervisor import Supervisor
 from demo.shop import Addresses, make_shop
 
@@ -130,6 +130,10 @@ class Lab:
     def sql(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Run a statement on the shop's database; wait for one that is being restarted."""
         return self.database.sql(query, *values)
+
+    def manage(self, *command: str) -> str:
+        """Run a command of the shop's `manage.py`, and return what it printed."""
+        return manage(self.shop, self.supervisor.environment, *command)
 
     def enqueue(self, task: str, tokens: list[str], *more: Any, **options: Any) -> None:
         """Enqueue a task of the lab, one a token, by a request, in one transaction."""

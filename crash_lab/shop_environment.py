@@ -39,12 +39,18 @@ def process_environment(folder: Path, **variables: str) -> dict[str, str]:
 
 def migrate(shop: Path, environment: Mapping[str, str]) -> None:
     """Make the shop's tables."""
+    manage(shop, environment, "migrate", "--verbosity=0")
+
+
+def manage(shop: Path, environment: Mapping[str, str], *command: str) -> str:
+    """Run a command of the shop's `manage.py`, and return what it printed."""
     done = subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--verbosity=0"],
+        [sys.executable, "manage.py", *command],
         cwd=shop,
         env=environment,
         capture_output=True,
         text=True,
     )
     if done.returncode:
-        raise DemoFailed(f"`manage.py migrate` failed: {done.stderr[-2000:]}")
+        raise DemoFailed(f"`manage.py {command[0]}` failed: {done.stderr[-2000:]}")
+    return done.stdout

@@ -16,6 +16,12 @@ TASK_SECONDS = 3.0
 OLD_SECONDS = 8.0
 LEFT_ALONE = "provider"
 WAIT_SECONDS = 60.0
+NEW_TASKS = 20
+# Published, and scheduled again by a worker that does not know the name.
+REFUSED = """
+    SELECT count(*) FROM lab_history WHERE name = 'lab.only_new' AND before = 2 AND after = 0
+        AND was_unknown
+"""
 
 
 def deploy(lab: Lab, account: Account) -> None:
@@ -28,6 +34,7 @@ def deploy(lab: Lab, account: Account) -> None:
             time.sleep(OLD_SECONDS)
             lab.supervisor.stop("worker_old")
     close_books(lab, account, load)
+    account.note(f"the old worker put back {refused(lab)} tasks that it does not know")
     count_effects(lab, account, "run", tokens)
     spent = lab.sql(
         "SELECT name, max(crashes), max(retries) FROM lab_history WHERE at > now() - %s * "
@@ -51,7 +58,23 @@ def one_deploy(lab: Lab, account: Account, number: int) -> list[str]:
     lab.supervisor.start("worker_old", command, LAB_IS_OLD="1")
     lab.start_all()
     lab.wait_until_up()
-    new = [f"s6-new-{number}-{each}" for each in range(20)]
-    for token in new:
-        lab.enqueue("lab.only_new", [token])
-    return slow + new
+    return slow + enqueue_until_refused(lab, number)
+
+
+def enqueue_until_refused(lab: Lab, number: int) -> list[str]:
+    """Enqueue new tasks, one by one, at least until the old worker has met one of them."""
+    before, new = refused(lab), list[str]()
+
+    def has_met_one() -> bool:
+        new.append(f"s6-new-{number}-{len(new)}")
+        lab.enqueue("lab.only_new", [new[-1]])
+        return len(new) >= NEW_TASKS and refused(lab) > before
+
+    wait_for("a new task that the old worker puts back", has_met_one, WAIT_SECONDS)
+    return new
+
+
+def refused(lab: Lab) -> int:
+    """Count how often a worker has put back a new task because it does not know it."""
+    count: int = lab.sql(REFUSED)[0][0]
+    return count

@@ -22,6 +22,11 @@ def random_kills(lab: Lab, account: Account) -> None:
             load.wait_until_bought(count, seconds)
         load.wait_until_bought(count, REST_SECONDS)
     account.kills = killer.kills.total()
+    kinds = killer.by_kind()
+    account.note(f"killed by kind: {', '.join(f'{kind} {times}' for kind, times in kinds.items())}")
+    if not lab.is_short:  # in 90 s, chance may leave one out
+        spared = [kind for kind, times in kinds.items() if not times]
+        account.expect(not spared, f"never killed: {', '.join(spared)}")
     account.note(f"killed: {', '.join(f'{n} {k}' for k, n in sorted(killer.kills.items()))}")
     account.note(f"requests that failed and were made again: {dict(load.failures)}")
     account.expect(

@@ -7,33 +7,32 @@ CREATE INDEX ON lab_event (token);
 -- A row that a task's body locks, as it locks an order.
 CREATE TABLE lab_row (token text PRIMARY KEY);
 
--- Each change of an order is counted, also one that writes what was there already.
-CREATE FUNCTION lab_order_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Each writing of an order's step is counted, also one that writes what was there already: a
+-- column's trigger fires for what the statement sets. A decline sets charged_at too, to nothing.
+CREATE FUNCTION lab_order_written() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.charged_at IS DISTINCT FROM OLD.charged_at THEN
-        INSERT INTO lab_event (what, token) VALUES ('charged', NEW.id::text);
-    END IF;
-    IF NEW.packed_at IS DISTINCT FROM OLD.packed_at THEN
-        INSERT INTO lab_event (what, token) VALUES ('packed', NEW.id::text);
-    END IF;
+    INSERT INTO lab_event (what, token) VALUES (TG_ARGV[0], NEW.id::text);
     RETURN NULL;
 END $$;
-CREATE TRIGGER lab_order_changed AFTER UPDATE ON purchases_order
-    FOR EACH ROW EXECUTE FUNCTION lab_order_changed();
+CREATE TRIGGER lab_order_charged AFTER UPDATE OF charged_at ON purchases_order
+    FOR EACH ROW WHEN (NEW.charged_at IS NOT NULL) EXECUTE FUNCTION lab_order_written('charged');
+CREATE TRIGGER lab_order_packed AFTER UPDATE OF packed_at ON purchases_order
+    FOR EACH ROW WHEN (NEW.packed_at IS NOT NULL) EXECUTE FUNCTION lab_order_written('packed');
 
 -- What befell a task after its enqueuing: the evidence where a promise breaks.
 CREATE TABLE lab_history (
     task uuid, name text, before smallint, after smallint, retries integer, crashes integer,
-    reason text, worker text, at timestamptz NOT NULL DEFAULT clock_timestamp()
+    reason text, worker text, was_unknown boolean,
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE FUNCTION lab_task_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'DELETE' THEN
         INSERT INTO lab_history VALUES (OLD.id, OLD.name, OLD.state, NULL, OLD.retries,
-            OLD.crashes, OLD.reason, OLD.worker);
+            OLD.crashes, OLD.reason, OLD.worker, OLD.unknown_since IS NOT NULL);
     ELSIF NEW.state IS DISTINCT FROM OLD.state THEN
         INSERT INTO lab_history VALUES (NEW.id, NEW.name, OLD.state, NEW.state, NEW.retries,
-            NEW.crashes, NEW.reason, NEW.worker);
+            NEW.crashes, NEW.reason, NEW.worker, NEW.unknown_since IS NOT NULL);
     END IF;
     RETURN NULL;
 END $$;

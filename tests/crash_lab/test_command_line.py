@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from crash_lab.__main__ import numbers
+from crash_lab.__main__ import BROKEN, HELD, INTERRUPTED, arguments, numbers, play_in_a_row
+from crash_lab.account import Account
 from crash_lab.development_code import reaper
 from crash_lab.scenarios import SCENARIOS
 from demo.client import wait_for
@@ -25,6 +26,45 @@ def test_scenarios_are_chosen_by_number() -> None:
 def test_an_unknown_scenario_is_refused() -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="there is no scenario 12"):
         numbers("1,12")
+
+
+def test_it_runs_once_unless_told_otherwise() -> None:
+    assert arguments([]).times == 1
+    assert arguments(["--times", "10"]).times == 10
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "ten", ""])
+def test_a_number_of_runs_that_is_none_is_refused(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        arguments([f"--times={text}"])
+    assert "is no number of runs: 1 or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("ends", "code", "seeds"),
+    [
+        ([HELD, HELD, HELD], HELD, [7, 8, 9]),
+        ([HELD, BROKEN], BROKEN, [7, 8]),
+        ([HELD, INTERRUPTED], INTERRUPTED, [7, 8]),
+    ],
+)
+def test_runs_in_a_row_have_a_seed_each_and_end_with_the_first_that_breaks(
+    ends: list[int], code: int, seeds: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    played: list[int] = []
+
+    def play(options: argparse.Namespace) -> tuple[int, list[Account]]:
+        played.append(options.seed)
+        return ends[len(played) - 1], [Account(number=1, title="Nothing happens", kills=2)]
+
+    options = arguments(["--seed", "7", "--times", "3", "--scenario", "1"])
+    assert play_in_a_row(options, play) == code
+    assert played == seeds
+    told = capsys.readouterr().out
+    assert "run 1 of 3, seed 7: 1 of 1 scenarios hold; 2 kills, 0 committed, 0 lost" in told
+    assert told.count(" of 3, seed ") == sum(end != INTERRUPTED for end in ends)
 
 
 def test_the_help_names_every_scenario() -> None:

@@ -1,7 +1,7 @@
 """The payment provider's stand-in: a process of its own, spoken to over HTTP as the real one is.
 
 `python -m development.payment_provider --port 8081 [--state FILE]`. It can be told, by
-`POST /control`, to be slow, to fail, to decline, and to fail after it has charged.
+`POST /control`, to be slow, to fail, to decline, and to fail or to be slow after it has charged.
 """
 
 import argparse
@@ -26,6 +26,7 @@ class Control:
     """How the provider misbehaves: `..._next` counts the next charges it applies to."""
 
     slow_seconds: float = 0.0
+    slow_after_charge_seconds: float = 0.0
     fail_next: int = 0
     fail_after_charge_next: int = 0
     decline_next: int = 0
@@ -36,7 +37,7 @@ class Control:
         if not isinstance(wanted, dict) or not set(wanted) <= set(names):
             return f"expected an object with some of {', '.join(names)}"
         for name, value in wanted.items():
-            number = (int, float) if name == "slow_seconds" else int
+            number = (int, float) if name.endswith("_seconds") else int
             if isinstance(value, bool) or not isinstance(value, number) or not 0 <= value < 1e6:
                 return f"{name} must be a number, 0 or more"
         for name, value in wanted.items():
@@ -162,6 +163,8 @@ class Conversation(BaseHTTPRequestHandler):
         assert isinstance(body, dict)  # noqa: S101  _refusal saw to it
         with self.server.lock:
             answer = self._decide(body)
+            held_back_seconds = self.server.control.slow_after_charge_seconds
+        time.sleep(min(held_back_seconds, SLOWEST_SECONDS))
         return self._answer(*answer)
 
     def _refusal(self, body: object) -> tuple[int, dict[str, Any]] | None:

@@ -28,11 +28,14 @@ def refusing_provider() -> Iterator[PaymentProvider]:
         yield provider
 
 
-def charge(provider: PaymentProvider, key: str = "k", **changes: Any) -> httpx.Response:
+def charge(
+    provider: PaymentProvider, key: str = "k", *, timeout: float = 5, **changes: Any
+) -> httpx.Response:
     return httpx.post(
         f"{provider.url}/charges",
         json=CHARGE | changes,
         headers={"Authorization": f"Bearer {provider.api_key}", "Idempotency-Key": key},
+        timeout=timeout,
     )
 
 
@@ -89,6 +92,19 @@ def test_told_to_be_slow_it_is(payment_provider: PaymentProvider) -> None:
     began = time.monotonic()
     assert charge(payment_provider).status_code == 201
     assert time.monotonic() - began >= 0.3
+
+
+def test_told_to_be_slow_after_a_charge_it_holds_back_the_answer_alone(
+    payment_provider: PaymentProvider,
+) -> None:
+    payment_provider.control(slow_after_charge_seconds=120)
+    with pytest.raises(httpx.ReadTimeout):
+        charge(payment_provider, timeout=1)
+    deadline = time.monotonic() + 30
+    while not (charges := payment_provider.charges()["charges"]):
+        assert time.monotonic() < deadline, "nothing was charged"
+        time.sleep(0.05)
+    assert len(charges) == 1
 
 
 @pytest.mark.parametrize(

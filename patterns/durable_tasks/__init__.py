@@ -45,7 +45,8 @@ Wiring:
     2. app = DurableCelery("shop", task_cls="<this package>.task:DurableTask"), from `.app`; or
        your own base class: `class ShopTask(DurableTask, YourBase)`.
     3. app.conf.worker_consumer = "<this package>.consumer:DurableConsumer": messages that cannot
-       be read are kept and end no worker.
+       be read are kept and end no worker. DurableCelery has it as its default, and
+       worker_lost_wait = 1 (Celery's 10), after which a killed process's task runs again.
     4. Run `manage.py relay` (any number of them) beside the workers.
     5. Beat: `class YourScheduler(DurableScheduler, DatabaseScheduler)`, from `.scheduler`, and
        `durable_tasks.delete_old_firings` and `durable_tasks.delete_old_history` once a day.

@@ -11,6 +11,12 @@ from celery.backends.base import DisabledBackend
 from . import calls, enqueue, fresh, refusals
 from .errors import NotKept
 
+KEEPING = {
+    "worker_consumer": f"{__package__}.consumer:DurableConsumer",
+    # Seconds until a killed child's task is taken back, for an end that it may have sent before.
+    # What ends a durable task is in the database: nothing is won by Celery's 10.
+    "worker_lost_wait": 1,
+}
 _OPEN = "SELECT id FROM durable_tasks_task WHERE id = ANY(%s::uuid[]) AND state < 4"
 
 
@@ -43,16 +49,20 @@ class NoResults(DisabledBackend):
 
 
 class DurableCelery(Celery):
-    """A Celery app whose base task is durable."""
+    """A Celery app whose base task is durable.
+
+    Its workers keep every message that cannot become a task, and take a killed process's task back
+    after a second: defaults, which a setting of the project's own overrides.
+    """
 
     control_cls = f"{__package__}.app:DurableControl"
     amqp_cls = f"{__package__}.envelope:DurableAMQP"
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """As Celery's; its workers keep every message that cannot become a task."""
-        super().__init__(*args, **kwargs)
-        keeping = {"worker_consumer": f"{__package__}.consumer:DurableConsumer"}
-        self.add_defaults(lambda: keeping)
+    def _load_config(self) -> Any:
+        conf = super()._load_config()  # type: ignore[misc]  # not in the stubs
+        # Before Celery's own alone: `add_defaults()` would win over config_from_object().
+        conf.maps.insert(len(conf.maps) - 1, dict(KEEPING))
+        return conf
 
     def _get_backend(self) -> Any:
         backend = super()._get_backend()  # type: ignore[misc]  # not in the stubs

@@ -32,8 +32,9 @@ class Claim:
     token: UUID
     name: str
     queue: str
-    arguments: str
-    options: str
+    # What error trackers print of a frame's locals holds no one's data.
+    arguments: str = field(repr=False)
+    options: str = field(repr=False)
     retries: int
     crashes: int
     # By this machine's clock, before the database's: the lease ends later than counted from here.

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -26,9 +26,10 @@ class NewRow:
     name: str
     queue: str
     max_crashes: int
-    arguments: str
+    # What error trackers print of a frame's locals holds no one's data; options hold next steps.
+    arguments: str = field(repr=False)
     shown: str
-    options: str = ""
+    options: str = field(default="", repr=False)
     unique_key: str | None = None
     rank: int = 0
     retries: int = 0

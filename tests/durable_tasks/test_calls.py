@@ -1,6 +1,7 @@
 """What a caller may ask for, and what becomes of it in the row."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,9 +17,11 @@ from django.utils import timezone
 from kombu import Exchange, Queue
 from pydantic import BaseModel
 
+from patterns.durable_tasks import refusals
 from patterns.durable_tasks.app import DurableCelery
 from patterns.durable_tasks.errors import ArgumentsRefused, NotKept
 from patterns.durable_tasks.models import TaskRow
+from patterns.durable_tasks.task import RUN
 
 # Celery's own, of a class attribute that it takes all the same.
 pytestmark = pytest.mark.filterwarnings("ignore:\\s*The '.*' task attribute")
@@ -419,6 +422,29 @@ def test_map_starmap_and_chunks_are_refused() -> None:
     starmap = app.signature("celery.starmap", kwargs={"task": dict(add.s()), "it": [(1, 2)]})
     with pytest.raises(NotKept, match="enqueue_many"):
         starmap.apply_async()
+
+
+def test_revoking_a_durable_task_names_how_to_cancel_it() -> None:
+    result = add.delay(1)
+    with pytest.raises(NotKept, match=r"cancel\.cancel\(\[id\]\)"):
+        app.control.revoke(result.id)
+    with pytest.raises(NotKept, match=result.id):
+        app.control.revoke(["no uuid", result.id])
+
+
+def test_a_rate_limit_of_a_durable_task_names_what_to_do_instead() -> None:
+    with pytest.raises(NotKept, match=re.escape(f"calls.add: {refusals.RATE_LIMIT}")):
+        app.control.rate_limit("calls.add", "10/m")
+
+
+@pytest.mark.parametrize("name", ["replace", "add_to_chord"])
+def test_a_run_cannot_be_replaced_or_join_a_chord(name: str) -> None:
+    add.push_request(**{RUN: object()})
+    try:
+        with pytest.raises(NotKept, match="enqueue the other task instead"):
+            getattr(add, name)(other.s())
+    finally:
+        add.pop_request()
 
 
 def test_a_chain_of_a_megabyte_is_refused() -> None:

@@ -14,7 +14,7 @@ from django.db import connection, connections, transaction
 from durable_shop import tasks
 from durable_shop.celery import app
 
-from patterns.durable_tasks import enqueue
+from patterns.durable_tasks import claim, enqueue
 from patterns.durable_tasks.errors import ArgumentsRefused, NotKept, OtherDatabase, QueueFull
 from patterns.durable_tasks.models import QueueRow, TaskRow
 
@@ -284,3 +284,28 @@ def test_ids_of_a_process_are_in_the_order_in_which_it_enqueued() -> None:
     assert ids == sorted(ids)
     assert len(set(ids)) == 200
     assert {(id.version, id.variant) for id in ids} == {(7, uuid.RFC_4122)}
+
+
+def test_what_error_trackers_print_of_locals_holds_no_arguments() -> None:
+    row = enqueue.NewRow(
+        id=enqueue.new_id(),
+        name="n",
+        queue="q",
+        max_crashes=3,
+        arguments="private",
+        shown="shown",
+        options="private too",
+    )
+    claimed = claim.Claim(
+        id=row.id,
+        token=row.id,
+        name="n",
+        queue="q",
+        arguments="private",
+        options="private too",
+        retries=0,
+        crashes=0,
+    )
+    assert "private" not in f"{row!r} {claimed!r}"
+    assert str(row.id) in repr(row)
+    assert str(row.id) in repr(claimed)

@@ -19,7 +19,7 @@ from django.db import connection
 from durable_shop import tasks
 
 from patterns.durable_tasks.models import QueueRow, TaskRow
-from tests.durable_tasks.conftest import Process, Start, all_done, notes
+from tests.durable_tasks.conftest import PATHS, Process, Start, all_done, notes
 from tests.durable_tasks.messages import frozen, ids
 from tests.durable_tasks.test_publication import enqueue
 from tests.queued_mail.conftest import eventually, socket_folder
@@ -203,6 +203,39 @@ def test_once_fails_where_the_broker_is_away(start: Start, broker: Server) -> No
     relay = start("-m", "durable_shop.manage", "relay", "--once")
     assert relay.process.wait(30) == 1
     assert "The broker is away" in relay.words
+
+
+def test_it_publishes_beside_tasks_that_cannot_be_imported(
+    start: Start, broker: Server, tmp_path: Path
+) -> None:
+    (row_id,) = enqueue(1)
+    environment = _with_settings(tmp_path, 'INSTALLED_APPS += ["half_deployed"]')
+    (tmp_path / "half_deployed").mkdir()
+    (tmp_path / "half_deployed" / "__init__.py").touch()
+    (tmp_path / "half_deployed" / "tasks.py").write_text("raise ImportError('half deployed')")
+    checked = start("-m", "durable_shop.manage", "check", **environment)
+    assert checked.process.wait(60) != 0
+    assert "half deployed" in checked.words
+    relay = start("-m", "durable_shop.manage", "relay", "--once", **environment)
+    assert relay.process.wait(60) == 0, relay.words
+    assert ids(broker) == [row_id]
+
+
+def test_it_does_not_start_with_a_setting_that_is_wrong(
+    start: Start, broker: Server, tmp_path: Path
+) -> None:
+    environment = _with_settings(tmp_path, "DURABLE_TASKS_WINDOW = 0")
+    relay = start("-m", "durable_shop.manage", "relay", **environment)
+    assert relay.process.wait(60) == 1
+    assert "DURABLE_TASKS_WINDOW is 0" in relay.words
+    assert "durable_tasks.E002" in relay.words
+    assert "Traceback" not in relay.words
+
+
+def _with_settings(folder: Path, more: str) -> dict[str, str]:
+    (folder / "own_settings.py").write_text(f"from durable_shop.settings import *\n{more}\n")
+    path = os.pathsep.join([*PATHS, str(folder)])
+    return {"PYTHONPATH": path, "DJANGO_SETTINGS_MODULE": "own_settings"}
 
 
 def test_a_relay_serves_the_queues_that_it_is_given(start: Start, broker: Server) -> None:

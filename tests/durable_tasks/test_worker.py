@@ -1,24 +1,55 @@
 """A worker's start and end."""
 
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 from durable_shop import ends
+from durable_shop.celery import app
 
+from patterns.durable_tasks import worker
+from patterns.durable_tasks.app import DurableCelery
 from tests.durable_tasks.conftest import Start, all_done, notes
 from tests.queued_mail.conftest import eventually
 
 
-@pytest.mark.parametrize("pool", ["threads", "gevent", "eventlet"])
-def test_a_pool_without_a_process_for_its_tasks_is_refused(start: Start, pool: str) -> None:
-    worker = start("-m", "celery", "-A", "durable_shop.celery", "worker", "--pool", pool)
+def test_a_worker_with_threads_ends_at_its_start(start: Start) -> None:
+    threads = start("-m", "celery", "-A", "durable_shop.celery", "worker", "--pool", "threads")
     try:
-        assert worker.process.wait(60) != 0
+        assert threads.process.wait(60) != 0
     except subprocess.TimeoutExpired:
-        pytest.fail(worker.words)
-    if "No module named" not in worker.words:  # the package of the pool is not installed
-        assert "pool cannot run durable tasks" in worker.words
-        assert "--pool prefork or --pool solo" in worker.words
+        pytest.fail(threads.words)
+    assert "pool cannot run durable tasks" in threads.words
+    assert "--pool prefork or --pool solo" in threads.words
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        "threads",
+        "gevent",
+        "eventlet",
+        "celery.concurrency.thread:TaskPool",
+        "celery.concurrency.gevent:TaskPool",
+        "celery.concurrency.eventlet:TaskPool",
+    ],
+)
+def test_a_pool_without_a_process_for_its_tasks_is_refused(pool: str) -> None:
+    """By its name: the packages of two of them are not here."""
+    sender = SimpleNamespace(app=app, pool_cls=pool, hostname="w@test")
+    with pytest.raises(SystemExit, match="--pool prefork or --pool solo"):
+        worker.take_back(sender)
+
+
+def test_a_killed_processs_task_is_taken_back_in_a_second_if_nobody_says_otherwise() -> None:
+    separate = DurableCelery("waiting", set_as_current=False)
+    assert separate.conf.worker_lost_wait == 1
+    separate = DurableCelery("patient", set_as_current=False)
+    separate.conf.update(worker_lost_wait=5)
+    assert separate.conf.worker_lost_wait == 5
+    separate = DurableCelery("configured", set_as_current=False)
+    separate.config_from_object({"worker_lost_wait": 7})
+    assert separate.conf.worker_lost_wait == 7
 
 
 def test_processes_that_are_replaced_now_and_then_lose_nothing(

@@ -34,7 +34,7 @@ class OwnTasks(TaskRegistry):
 app = DurableCelery(
     "analytics",
     broker=settings.ANALYTICS_BROKER_URL,
-    tasks=OwnTasks(),
+    tasks=OwnTasks(),  # type: ignore[arg-type]  # the stubs lack an instance
     # A plain task: an event may be lost, so nothing is retried for a day.
     task_cls="analytics.base_task:EventTask",
     # `current_app` stays the shop's, whichever of the two is imported last.

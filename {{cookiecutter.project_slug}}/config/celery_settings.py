@@ -52,9 +52,6 @@ task_acks_late = True
 # A killed child: Celery's own endless redelivery stays off, the base task counts its crashes.
 task_reject_on_worker_lost = False
 task_retry_on_worker_lost = True
-# Seconds until a killed child's task is taken back, for an end that it may have sent before. What
-# ends a durable task is in the database, not on its way, so nothing is won by Celery's 10.
-worker_lost_wait = 1
 # A worker takes one message more than it runs, and no pile of them. Behind a slow task that one
 # waits until its publication's lease ends (30 s); then any worker of the queue may have it.
 worker_prefetch_multiplier = 1

@@ -113,6 +113,17 @@ def manage(environment: dict[str, str], *command: str) -> str:
     ).stdout
 
 
+def test_what_the_patterns_and_django_leave_behind_is_deleted_by_the_clock() -> None:
+    scheduled = {entry["task"] for entry in app.conf.beat_schedule.values()}
+    assert scheduled >= {
+        "queued_mail.delete_sent",
+        "idempotency.delete_recorded",
+        "durable_tasks.delete_old_firings",
+        "durable_tasks.delete_old_history",
+        "config.clear_sessions",
+    }
+
+
 def test_beat_waits_for_its_database_then_for_migrations_then_enqueues(
     start_beat: Callable[[], Path], environment: dict[str, str]
 ) -> None:

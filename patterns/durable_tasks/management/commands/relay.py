@@ -3,11 +3,13 @@
 import os
 import signal
 import threading
+from itertools import chain
 from typing import Any
 
+from django.core.checks import ERROR
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ... import other_apps
+from ... import checks, other_apps
 from ...relay import Relay
 
 # What is stuck in a call that nothing interrupts, a frozen database's for one, is not waited for.
@@ -18,6 +20,8 @@ class Command(BaseCommand):
     """The process that hands due tasks to Celery's broker. Any number may run."""
 
     help = "Publish due durable tasks to the broker, until SIGTERM or Ctrl-C."
+    # Django's checks may import every task, and a relay must start beside one that cannot be.
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Which queues, and whether to stay."""
@@ -31,6 +35,7 @@ class Command(BaseCommand):
         # Everything in flight is leased, so it may end wherever it is.
         signal.signal(signal.SIGTERM, _end)
         signal.signal(signal.SIGINT, _end)
+        _refuse_wrong_settings()
         queues = [name.strip() for name in options["queues"].split(",") if name.strip()]
         try:
             relays = other_apps.relays(queues)
@@ -54,6 +59,12 @@ class Command(BaseCommand):
         if relay.outage is not None:
             raise CommandError(f"The broker is away: {relay.outage.__cause__ or relay.outage}")
         return published
+
+
+def _refuse_wrong_settings() -> None:
+    found = chain(checks.wrong_settings(), checks.wrong_database(), checks.wrong_queues())
+    if errors := [str(each) for each in found if each.level >= ERROR]:
+        raise CommandError("\n".join(errors))
 
 
 def _end(*_: Any) -> None:

@@ -33,14 +33,16 @@ RETURNING id, publication, now() + make_interval(secs => %(lease)s)
 # taken later (also where a backlog of plain tasks hides the depth); then the oldest.
 _AGAIN = """
 WITH fast AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
-held AS (
+taken AS MATERIALIZED (
+    SELECT rank, max(left(publication::text, 18)) AS marked_at FROM durable_tasks_task
+    WHERE state = 3 AND queue = %(queue)s GROUP BY rank
+), held AS (
     SELECT t.id, t.publication, t.rank, left(t.publication::text, 18) AS marked_at, t.due_at,
-        coalesce(left(t.publication::text, 18) < (
-            SELECT max(left(r.publication::text, 18)) FROM durable_tasks_task r
-            WHERE r.state = 3 AND r.queue = %(queue)s AND r.rank = t.rank), false) AS is_overtaken
+        coalesce(left(t.publication::text, 18) < taken.marked_at, false) AS is_overtaken
     FROM durable_tasks_task t
     JOIN unnest(%(ids)s::uuid[], %(publications)s::uuid[]) AS h (id, publication)
         ON t.id = h.id AND t.publication = h.publication
+    LEFT JOIN taken ON taken.rank = t.rank
     WHERE t.state = 2
 ), again AS (
     SELECT id, publication FROM held ORDER BY is_overtaken DESC, rank, marked_at, due_at

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from celery import Celery
@@ -28,7 +28,7 @@ class Marked:
     name: str
     rank: int
     shown: str
-    options: str
+    options: str = field(repr=False)  # may hold a next step's arguments
     retries: int
 
 

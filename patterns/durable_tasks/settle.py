@@ -4,7 +4,7 @@ import logging
 import time
 import traceback as tracebacks
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -33,11 +33,11 @@ class Retry:
     delay_seconds: float | None
     due_at: datetime | None
     retries: int
-    arguments: str | None
+    arguments: str | None = field(repr=False)
     shown: str | None
     queue: str | None
     rank: int | None
-    options: str | None
+    options: str | None = field(repr=False)
 
 
 NOT_RUNNING = "publication = NULL, claim = NULL, leased_until = NULL, worker = '', process = ''"

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from celery import chain, group
 from django.db import connection, connections, transaction
+from django.http import HttpRequest, HttpResponse
+from django.test import AsyncClient
+from django.urls import path
 from durable_shop import tasks
 from durable_shop.celery import app
 
@@ -121,6 +124,21 @@ def test_adelay_enqueues_from_async_code() -> None:
     first = asyncio.run(view())
     assert count() == 2
     assert TaskRow.objects.filter(pk=first).exists()
+
+
+async def enqueuing(request: HttpRequest) -> HttpResponse:
+    result = await tasks.write_note.adelay("from a view")
+    return HttpResponse(str(result.id))
+
+
+urlpatterns = [path("enqueue/", enqueuing)]
+
+
+def test_adelay_enqueues_from_an_async_view(settings: Any) -> None:
+    settings.ROOT_URLCONF = __name__
+    settings.MIDDLEWARE = []
+    response = asyncio.run(AsyncClient().get("/enqueue/"))
+    assert str(TaskRow.objects.get().pk) == response.content.decode()
 
 
 def test_delay_in_async_code_names_adelay() -> None:

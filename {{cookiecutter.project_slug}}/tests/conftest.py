@@ -1,10 +1,16 @@
 """What every test of the shop is given."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 from django.db import connections
 from pytest_django import Settings
+
+# A shell that starts something in the background has it ignore Ctrl-C, and everything that it
+# starts; some tests send that to what they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

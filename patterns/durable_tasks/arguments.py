@@ -76,8 +76,10 @@ def hide(value: Any, words: tuple[str, ...]) -> Any:
 
 
 def show(reprs: tuple[str, str]) -> str:
-    """Return both reprs as the row keeps them."""
-    return json.dumps(reprs)
+    """Return both reprs as the row keeps them: as people write them, for they are looked for."""
+    text = json.dumps(reprs, ensure_ascii=False)
+    # A lone surrogate of somebody's own repr is no text to PostgreSQL.
+    return text.encode("utf-8", "replace").decode()
 
 
 @lru_cache(maxsize=1024)

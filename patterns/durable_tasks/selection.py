@@ -1,5 +1,6 @@
 """Which tasks are meant: one WHERE for lists, counts, groups, replay, discard and cancel."""
 
+import json
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,30 +48,35 @@ class Selection:
         # As literals: only so does a partial index match.
         states = [str(State(each).value) for each in self.states]
         conditions, values = [f"state = {' OR state = '.join(states)}"], []
-        for condition, value in self._conditions():
+        for condition, given in self._conditions():
             conditions.append(condition)
-            values += [value] * condition.count("%s")
+            values += given
         return f"({') AND ('.join(conditions)})", values
 
     def is_everything(self) -> bool:
         """Tell whether nothing was narrowed."""
         return not self._conditions()
 
-    def _conditions(self) -> list[tuple[str, Any]]:
-        found: list[tuple[str, Any]] = []
+    def _conditions(self) -> list[tuple[str, list[Any]]]:
+        found: list[tuple[str, list[Any]]] = []
         if self.ids is not None:
-            found.append(("id = ANY(%s)", list(self.ids)))
+            found.append(("id = ANY(%s)", [list(self.ids)]))
         for column in ("name", "queue", "exception", "reason"):
             if (value := getattr(self, column)) is not None:
-                found.append((f"{column} = %s", clean(value, TEXT_CHARACTERS)))
+                found.append((f"{column} = %s", [clean(value, TEXT_CHARACTERS)]))
         if self.since is not None:
-            found.append((f"{self.dated_by} >= %s", self.since))
+            found.append((f"{self.dated_by} >= %s", [self.since]))
         if self.until is not None:
-            found.append((f"{self.dated_by} <= %s", self.until))
+            found.append((f"{self.dated_by} <= %s", [self.until]))
         if self.has_failed:
-            found.append(("failures > 0", None))
+            found.append(("failures > 0", []))
         if self.text:
-            found.append(("name ILIKE %s OR error ILIKE %s OR shown ILIKE %s", _like(self.text)))
+            plain, in_json = (
+                _like(self.text),
+                _like(json.dumps(self.text, ensure_ascii=False)[1:-1]),
+            )
+            condition = "name ILIKE %s OR error ILIKE %s OR shown ILIKE %s"
+            found.append((condition, [plain, plain, in_json]))
         return found
 
     @property

@@ -365,6 +365,14 @@ def test_a_selection_means_what_it_says() -> None:
     assert replay(selections["name"]).done == 1
 
 
+@pytest.mark.parametrize("text", ["Müller", 'said "no"', "C:\\new", "日本"])
+def test_arguments_are_found_as_people_write_them(text: str) -> None:
+    tasks.write_note.delay({"note": f"from {text} today"})
+    tasks.write_note.delay("another")
+    (row,) = failed.rows(Selection(states=(State.READY,), text=repr(text)[1:-1]), 9)
+    assert "today" in row.shown
+
+
 @pytest.mark.parametrize("text", ["\0", "\ud800", "%", "x" * 100_000, "'; DROP TABLE x; --"])
 def test_a_filter_may_hold_anything(text: str) -> None:
     fail("one")

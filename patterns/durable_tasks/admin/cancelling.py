@@ -4,6 +4,7 @@ One that waits is cancelled at once: it can be replayed, and nothing is lost. Ma
 and running ones are.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -60,13 +61,16 @@ def cancel(pages: "Pages", request: HttpRequest) -> HttpResponse:
 
 def _ticked(pages: "Pages", request: HttpRequest, choice: choosing.Choice) -> HttpResponse:
     rows = [row for row in listing.rows(list(choice.ids)) if row.state < State.FAILED]
-    running = sum(row.state == State.RUNNING for row in rows)
+    running = [str(row.id) for row in rows if row.state == State.RUNNING]
     is_one = len(choice.ids) == 1 and not running
     if request.method == "POST" and ("confirmed" in request.POST or is_one):
         # One that began to run after it was asked about goes on.
-        is_running_too = "running" in request.POST
+        ran = request.POST.get("running", "").split(",")
+        ran_then = [each for each in choice.ids if str(each) in ran]
+        waited = [each for each in choice.ids if str(each) not in ran]
         by = forms.person(request)
-        done = len(cancelling.cancel(choice.ids, by=by, is_running_too=is_running_too))
+        done = len(cancelling.cancel(waited, by=by, is_running_too=False))
+        done += len(cancelling.cancel(ran_then, by=by))
         return _tell(pages, request, done, len(choice.ids) - done)
     return _ask(pages, request, choice, rows, len(rows), running)
 
@@ -77,14 +81,14 @@ def _ask(
     choice: choosing.Choice,
     rows: list[listing.Row],
     total: int,
-    running: int = 0,
+    running: Sequence[str] = (),
 ) -> HttpResponse:
     if not total:
         pages.message_user(request, "These tasks have ended, or begun to run.", messages.WARNING)
         return redirect(forms.back(pages, request))
-    carried = {"total": str(total), **({"running": "1"} if running else {})}
+    carried = {"total": str(total), **({"running": ",".join(running)} if running else {})}
     shown: dict[str, Any] = {
-        **{"action": CANCEL, "running": running, "counted": words.count(total)},
+        **{"action": CANCEL, "running": len(running), "counted": words.count(total)},
         **{"sample": rows[: acting.SAMPLE_ROWS], "total": total},
         **{"back": forms.back(pages, request), "hidden": forms.hidden(request, choice, **carried)},
     }

@@ -117,6 +117,18 @@ def test_a_running_one_is_asked_about_with_what_that_means(kim: Client) -> None:
     assert states() == {State.FAILED: 1}
 
 
+def test_beside_one_that_ran_another_that_began_to_run_after_the_question_goes_on(
+    kim: Client,
+) -> None:
+    ran, began = wait(2)
+    TaskRow.objects.filter(pk=ran.pk).update(state=State.RUNNING)
+    asked = kim.post(CANCEL, {"id": [ran.pk, began.pk]})
+    TaskRow.objects.filter(pk=began.pk).update(state=State.RUNNING)
+    page = text_of(confirm(kim, CANCEL, asked))
+    assert "1 task cancelled" in page
+    assert TaskRow.objects.get(state=State.RUNNING).pk == began.pk
+
+
 def test_one_that_began_to_run_after_the_question_goes_on(kim: Client) -> None:
     rows = wait(2)
     asked = kim.post(CANCEL, {"id": [each.pk for each in rows]})

@@ -4,6 +4,7 @@ import base64
 import json
 import logging
 from datetime import datetime
+from textwrap import indent
 from typing import Any
 from uuid import UUID
 
@@ -81,7 +82,8 @@ def as_text(told: Told) -> str:
         if name in ("history", "traceback") or value in ("", None):
             continue
         text = when(value) if isinstance(value, datetime) else printable(str(value))
-        lines.append(f"{name.replace('_', ' '):18} {text}")
+        # No line of an error can pass for one of ours.
+        lines.append(f"{name.replace('_', ' '):18} {text}".replace("\n", f"\n{'':19}"))
     if told["history"]:
         lines.append("history")
     for event in told["history"]:
@@ -89,7 +91,7 @@ def as_text(told: Told) -> str:
         words = (when(event["at"]), f"{event['what']:9}", who, event["note"].split("\n")[0])
         lines.append("  " + "  ".join(printable(each) for each in words if each))
     if told["traceback"]:
-        lines += ["traceback", printable(told["traceback"])]
+        lines += ["traceback", indent(printable(told["traceback"]), "  ")]
     return "\n".join(lines)
 
 

@@ -194,8 +194,19 @@ def test_what_stays_is_named_and_is_a_failure() -> None:
     ]
 
 
+def test_no_line_of_an_error_passes_for_one_of_the_commands_own() -> None:
+    made_up = "task               another"
+    row = fail("one", error=f"ValueError: x\n{made_up}", traceback=f"Traceback\n{made_up}")
+    lines = run("failed", "show", str(row.pk)).splitlines()
+    told = [line for line in lines if line.startswith("task ")]
+    assert told == ["task               shop.write_note"]
+
+
 def test_an_id_that_is_of_no_failed_task_is_a_failure() -> None:
     row = fail("one")
+    with pytest.raises(CommandError, match="Of the 2 tasks named, 1 had failed and matched"):
+        run("failed", "replay", str(row.pk), str(uuid4()), "--dry-run")
+    assert states() == {4: 1}
     with pytest.raises(CommandError, match="Of the 2 tasks named, 1 had failed and matched"):
         run("failed", "replay", str(row.pk), str(uuid4()))
     assert states() == {1: 1}

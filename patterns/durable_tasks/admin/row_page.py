@@ -25,8 +25,9 @@ LARGE = ("traceback", "error", "arguments", "shown", "options", "message")
 def row_page(pages: "Pages", request: HttpRequest, object_id: str) -> HttpResponse:
     """Return the page of a task that has a row, or a history; 404 for others.
 
-    Exact arguments, and the bytes of a message, are fetched for who may see them, and for nobody
-    else. A failed task is shown among the failed ones, any other among the tasks.
+    Exact arguments, and the bytes of a message, are shown to who may see them, and to nobody else:
+    what the task itself says it is about is made of them. A failed task is shown among the failed
+    ones, any other among the tasks.
     """
     try:
         pk = UUID(object_id)

@@ -110,18 +110,14 @@ class Command(BaseCommand):
         if options["dry_run"]:
             left = failed.foreseen(chosen) if options["action"] == "replay" else {}
             self._tell(options, Outcome(done=total - sum(left.values()), left=left))
+            _refuse_missing(chosen, total, total)
             return
         question = f"{options['action'].capitalize()} {counted(total)}?"
         if total > 1 and not options["yes"] and not terminal.agreed(question):
             raise CommandError("Nothing was done.")
         outcome = self._changed(chosen, options, total)
         self._tell(options, outcome)
-        named = len(set(chosen.ids or ()))
-        if named > outcome.done + sum(outcome.left.values()):
-            raise CommandError(
-                f"Of the {counted(named)} named, {total:,} had failed and matched: `failed show`"
-                " says what became of the others."
-            )
+        _refuse_missing(chosen, outcome.done + sum(outcome.left.values()), total)
         if outcome.left:
             stay = sum(outcome.left.values())
             raise CommandError(f"{counted(stay)} {_stay(stay, options)} failed.")
@@ -157,6 +153,15 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{counted(count)} {_stay(count, options)}: {terminal.printable(why)}"
             )
+
+
+def _refuse_missing(chosen: Selection, found: int, total: int) -> None:
+    """Raise CommandError where some of the named tasks were no failed ones."""
+    if (named := len(set(chosen.ids or ()))) > found:
+        raise CommandError(
+            f"Of the {counted(named)} named, {total:,} had failed and matched: `failed show`"
+            " says what became of the others."
+        )
 
 
 _FILTERS = ("task", "queue", "since", "until", "text")

@@ -99,11 +99,14 @@ def test_mails_that_failed_are_understood_replayed_and_delivered_once_each(
     shows(browser, f"to {CUSTOMERS[0]}: Welcome")
     assert "somebody mistyped an address" not in browser.page_source, "what a mail says is shown"
 
-    # Too soon: the cause is still there, and the same row comes back.
-    click(browser, "Replay")
-    eventually(lambda: TaskRow.objects.filter(state=4, failures=2).count() == 1)
-    wait(browser).until(lambda page: reloaded(page) and "5 tasks have failed" in words(page))
-    shows(browser, "failed 2 times")
+    # Too soon: the cause is still there, and the same row comes back: it fails five times.
+    for times in range(2, 6):
+        click(browser, "Replay")
+        eventually(TaskRow.objects.filter(state=4, failures=times).exists)
+        wait(browser).until(lambda page: reloaded(page) and "5 tasks have failed" in words(page))
+        shows(browser, f"failed {times} times")
+        if times < 5:
+            open_row(browser, CUSTOMERS[0])
 
     smtp_server.refusal = ""
     click(browser, "Replay all 5…")
@@ -116,8 +119,8 @@ def test_mails_that_failed_are_understood_replayed_and_delivered_once_each(
     assert delivered == CUSTOMERS
     assert failed.alarms() == []
     assert not TaskRow.objects.filter(name="queued_mail.deliver").exists()
-    first = next(row for row in failures if kinds(row).count("replayed") == 2)
-    assert kinds(first) == ["failed", "replayed", "failed", "replayed", "succeeded"]
+    first = next(row for row in failures if kinds(row).count("replayed") == 5)
+    assert kinds(first) == [*["failed", "replayed"] * 5, "succeeded"]
     people = Event.objects.filter(kind="replayed").values_list("by", flat=True)
     assert all(on_call.email in by for by in people)
 

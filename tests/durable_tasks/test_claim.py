@@ -179,4 +179,5 @@ def test_a_message_with_nothing_to_claim_ends_as_ignored(
     start_relay()
     tasks.write_note.delay("after it")
     eventually(lambda: notes() == ["after it"] and all_done())
+    eventually(lambda: "succeeded in" in worker.words)  # said after the commit
     assert worker.words.count("succeeded in") == 1

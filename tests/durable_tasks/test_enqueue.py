@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from celery import chain, group
 from django.db import connection, connections, transaction
 from django.http import HttpRequest, HttpResponse
@@ -119,6 +120,7 @@ def test_adelay_enqueues_from_async_code() -> None:
     async def view() -> str:
         result = await tasks.write_note.adelay("one")
         await tasks.write_note.aapply_async(("two",), countdown=9)
+        await sync_to_async(connections.close_all)()  # of a thread that lives on
         return str(result.id)
 
     first = asyncio.run(view())
@@ -137,7 +139,13 @@ urlpatterns = [path("enqueue/", enqueuing)]
 def test_adelay_enqueues_from_an_async_view(settings: Any) -> None:
     settings.ROOT_URLCONF = __name__
     settings.MIDDLEWARE = []
-    response = asyncio.run(AsyncClient().get("/enqueue/"))
+
+    async def ask() -> HttpResponse:
+        answer = await AsyncClient().get("/enqueue/")
+        await sync_to_async(connections.close_all)()  # of a thread that lives on
+        return answer
+
+    response = asyncio.run(ask())
     assert str(TaskRow.objects.get().pk) == response.content.decode()
 
 

@@ -27,7 +27,7 @@ def test_a_lock_is_waited_for_so_long_and_no_session_is_left() -> None:
         began = time.monotonic()
         with pytest.raises(OperationalError), fresh.cursor(patience_seconds=0.5) as cursor:
             cursor.execute("DELETE FROM durable_tasks_queue")
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 15
     eventually(lambda: sessions() <= before)  # the server ends one after the client has left
 
 

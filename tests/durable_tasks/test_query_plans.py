@@ -32,6 +32,7 @@ FEW_BUFFERS = 200  # a hundred rows run
 WINDOW_BUFFERS = 10_000
 THOUSAND_BUFFERS = 22_000
 _FILL = f"""
+ALTER TABLE durable_tasks_task DISABLE TRIGGER USER;
 INSERT INTO durable_tasks_task (id, name, queue, rank, state, due_at, expires_at, leased_until,
     publication, claim, arguments, shown, options, unique_key)
 SELECT lpad(to_hex(n), 32, '0')::uuid, 'shop.write_note', 'q' || n / 10 % 4, n % 3, state,
@@ -42,7 +43,8 @@ SELECT lpad(to_hex(n), 32, '0')::uuid, 'shop.write_note', 'q' || n / 10 % 4, n %
     CASE WHEN state = 3 THEN gen_random_uuid() END,
     '[["x"], {{}}]', '["(''x'',)", "{{}}"]', '', CASE WHEN n % 20 = 0 THEN 'key ' || n END
 FROM (SELECT n, CASE WHEN n % 10 < 5 THEN 1 WHEN n % 10 < 8 THEN 0 WHEN n % 1000 = 8 THEN 2
-    WHEN n % 10000 = 9 THEN 3 ELSE 4 END AS state FROM generate_series(1, {ROWS}) AS n) AS numbered
+    WHEN n % 10000 = 9 THEN 3 ELSE 4 END AS state FROM generate_series(1, {ROWS}) AS n) AS numbered;
+ALTER TABLE durable_tasks_task ENABLE TRIGGER USER
 """
 
 pytestmark = pytest.mark.usefixtures("million")
@@ -56,7 +58,7 @@ def filled(database: None, django_db_blocker: Any) -> Iterator[None]:
             cursor.execute("VACUUM ANALYZE durable_tasks_task")
         yield
         with connection.cursor() as cursor:
-            cursor.execute("TRUNCATE durable_tasks_task")
+            cursor.execute("TRUNCATE durable_tasks_task, durable_tasks_event")
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def admins(settings: Any) -> None:
 
 @pytest.fixture
 def handler() -> Iterator[ErrorMailHandler]:
-    handler = ErrorMailHandler(timeout_seconds=0.5)
+    handler = ErrorMailHandler(timeout_seconds=10)
     handler.setLevel(logging.ERROR)
     root = logging.getLogger()
     root.addHandler(handler)

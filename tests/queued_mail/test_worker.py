@@ -261,7 +261,7 @@ def test_a_broker_that_is_down_at_commit_costs_no_mail_and_no_time(
     for n in range(50):
         with transaction.atomic():
             assert send_mail(f"mail {n}", "x", None, ["a@example.com"]) == 1
-    assert time.monotonic() - begun < 5.0
+    assert time.monotonic() - begun < 20.0
     assert caplog.text.count("The broker cannot be reached") == 1
     publish_to(broker.url)
     forget()

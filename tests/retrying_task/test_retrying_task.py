@@ -172,7 +172,10 @@ def test_an_error_that_names_a_wait_of_its_own_is_heeded_up_to_the_cap(task: Ret
         assert task.wait_seconds(error) == waited
 
 
-@pytest.mark.parametrize("value", ["", "soon", "-5", "²", "Mon, 99 Foo 2026", "1e9"])
+LATE = "Mon, 01 Jan 99999999999 00:00:00 GMT"
+
+
+@pytest.mark.parametrize("value", ["", "soon", "-5", "²", "Mon, 99 Foo 2026", "1e9", LATE])
 def test_a_time_that_makes_no_sense_is_not_heeded(task: RetryingTask, value: str) -> None:
     answer = httpx.Response(503, headers={"Retry-After": value.encode()})
     error = httpx.HTTPStatusError("no", request=httpx.Request("GET", "http://x"), response=answer)
@@ -216,4 +219,4 @@ def test_called_as_a_function_a_task_retries_nothing(app: Celery) -> None:
     started = time.monotonic()
     with pytest.raises(ConnectionError, match="seen by the caller"):
         direct()
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5

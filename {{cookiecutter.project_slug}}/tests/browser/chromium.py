@@ -11,7 +11,7 @@ from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
 BROWSERS = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser", "chrome")
-WAIT_SECONDS = 20  # for a page, on a machine that runs everything else at once
+WAIT_SECONDS = 60  # for a page, on a machine that runs everything else at once
 # No sandbox, for tests may run as root in a container; and nothing that calls home.
 ARGUMENTS = (
     "--headless=new",

@@ -5,6 +5,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
+from selenium.common import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
@@ -43,7 +44,9 @@ def test_progress_and_end_show_without_a_reload(
     browser: Chrome, live_server: LiveServer, rebuild: IndexRebuild
 ) -> None:
     browser.get(live_server.url + reverse("backoffice:index"))
-    wait = WebDriverWait(browser, SECONDS)
+    # The page replaces itself, at any time.
+    unstable = [NoSuchElementException, StaleElementReferenceException]
+    wait = WebDriverWait(browser, SECONDS, 0.1, ignored_exceptions=unstable)
     wait.until(lambda page: "1 of 2 customers done" in text(page))
     browser.execute_script("window.sameDocument = true")
     CustomerIndex.objects.update(awaited_by=None)

@@ -1,7 +1,9 @@
 """The rows: one a task that has not succeeded, one a queue, one a firing of a beat entry."""
 
+from typing import Any
 from uuid import uuid4
 
+from django.core.checks import CheckMessage
 from django.db import models
 from django.db.models import F, Func, Q, TextField, Value
 from django.db.models.functions import Coalesce, Left, Now
@@ -37,6 +39,23 @@ _EXCEPTION = Left(
     ),
     EXCEPTION_CHARACTERS,
 )
+
+
+class StoredField(models.GeneratedField):
+    """A generated column, of which Django's checks ask no database.
+
+    They are run wherever a worker or beat starts, and Django 6.1 asks the server for its version
+    there: a process would end because its database is away, instead of waiting for it.
+    """
+
+    def check(self, **kwargs: Any) -> list[CheckMessage]:
+        """Return what is wrong with the definition: every PostgreSQL since 12 has such columns."""
+        return super().check(**{**kwargs, "databases": None})
+
+    def deconstruct(self) -> Any:
+        """Return Django's own field: to a migration there is no difference."""
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.GeneratedField", args, kwargs
 
 
 class TaskRow(models.Model):
@@ -80,9 +99,7 @@ class TaskRow(models.Model):
     failures = models.IntegerField(default=0, db_default=0, editable=False)
     reason = models.TextField(default="", db_default="")
     error = models.TextField(default="", db_default="")
-    exception = models.GeneratedField(
-        expression=_EXCEPTION, output_field=TextField(), db_persist=True
-    )
+    exception = StoredField(expression=_EXCEPTION, output_field=TextField(), db_persist=True)
     traceback = models.TextField(default="", db_default="")
     message = models.BinaryField(null=True, help_text="A message that could not be read.")
 

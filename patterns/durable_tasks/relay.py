@@ -68,6 +68,7 @@ class Relay:
         self._seen: list[Waiting] = []
         self._backlog: dict[str, int] = {}
         self._looked_at = 0.0
+        self._look_at_all_by = 0.0
         self._nap_seconds = BUSY_SECONDS
         # Queues of commits that woke it: their tasks are hurried, and what else is due comes later.
         self._hurried: set[str] = set()
@@ -152,13 +153,15 @@ class Relay:
         return published
 
     def _waiting(self) -> list[Waiting]:
-        if self._hurried:  # the mark looks whether there is room
+        now = time.monotonic()
+        # Commits that wake it may never cease, and not everything that is due wakes it.
+        if self._hurried and now < self._look_at_all_by:  # the mark looks whether there is room
             waiting = [Waiting(queue, 0, 0, True) for queue in sorted(self._hurried)]
         else:
+            self._look_at_all_by = now + configuration.poll_seconds()
             with connections[configuration.database()].cursor() as cursor:
                 cursor.execute(_WAITING)
                 waiting = [Waiting(*row) for row in cursor.fetchall()]
-        now = time.monotonic()
         return [each for each in waiting if self._is_served(each.queue, now)]
 
     def _is_served(self, queue: str, now: float) -> bool:

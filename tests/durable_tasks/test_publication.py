@@ -16,6 +16,7 @@ from patterns.durable_tasks.broker import Broker
 from patterns.durable_tasks.models import QueueRow, TaskRow
 from patterns.durable_tasks.relay import Relay
 from tests.durable_tasks.messages import ids, messages
+from tests.queued_mail.conftest import eventually
 
 
 @pytest.fixture
@@ -242,3 +243,16 @@ def test_a_rolled_back_task_is_never_published(relay: Relay, broker: Server) -> 
         transaction.set_rollback(True)
     relay.turn()
     assert ids(broker) == []
+
+
+def test_a_relay_that_is_woken_all_the_time_looks_at_everything_too(
+    relay: Relay, broker: Server
+) -> None:
+    enqueue(1)
+
+    def is_published() -> bool:
+        relay._hurried = {"another"}  # commits of another queue, which never cease
+        relay.turn()
+        return bool(ids(broker))
+
+    eventually(is_published)

@@ -1,5 +1,7 @@
 """The task: delete the records of effects that nobody will ask about again."""
 
+from typing import Any
+
 from celery import shared_task
 from django.db import connections, router
 
@@ -19,7 +21,11 @@ DELETE FROM idempotency_effect WHERE key = ANY(ARRAY(
 """
 
 
-@shared_task(name="idempotency.delete_recorded", queue=configuration.queue(), ignore_result=True)
+# A base task that would run the body in one transaction is told not to.
+OPTIONS: dict[str, Any] = {"ignore_result": True, "atomic": False}
+
+
+@shared_task(name="idempotency.delete_recorded", queue=configuration.queue(), **OPTIONS)
 def delete_recorded() -> None:
     """Delete what was recorded more than IDEMPOTENCY_KEEP_DAYS ago; the unrecorded stays.
 

@@ -55,3 +55,7 @@ def test_the_clean_up_reads_its_index_and_not_the_table() -> None:
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "Index Cond: (recorded_at <" in plan
     assert "Seq Scan" not in plan
+
+
+def test_no_base_task_makes_one_long_transaction_of_it() -> None:
+    assert tasks.delete_recorded.atomic is False

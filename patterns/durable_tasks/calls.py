@@ -59,7 +59,7 @@ def new_row(
         due_at=due_at,
         expires_seconds=expires_seconds,
         expires_at=expires_at,
-        origin=_origin(os.getpid()),
+        origin=origin(os.getpid()),
     )
 
 
@@ -89,6 +89,12 @@ def rank(app: Celery, priority: Any) -> int:
 def read_options(text: str) -> dict[str, Any]:
     """Return a row's options."""
     return dict(json.loads(text)) if text else {}
+
+
+@cache
+def origin(pid: int) -> str:
+    """Return where tasks are enqueued from: this machine and process."""
+    return f"{clean(gethostname(), NAME_CHARACTERS)}:{pid}"
 
 
 def _checked(name: str, task: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
@@ -179,12 +185,6 @@ def _refuse_other_address(name: str, router: Any, queue: Any, routed: Mapping[st
             f"{name}: a durable task goes to a queue by name, and {queue.name!r} would be reached"
             " by another exchange or routing key. Declare the queue in task_queues and name it."
         )
-
-
-@cache
-def _origin(pid: int) -> str:
-    """Return where tasks are enqueued from: this machine and process."""
-    return f"{clean(gethostname(), NAME_CHARACTERS)}:{pid}"
 
 
 def _id(task_id: Any, name: str) -> UUID:

@@ -1,6 +1,5 @@
 """A message that cannot become a task is a failed row, with its bytes, and why."""
 
-import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -12,7 +11,7 @@ from . import fresh
 from .arguments import HIDDEN, decode, redacted, show
 from .enqueue import new_id
 from .envelope import UNREADABLE
-from .settle import cut, words
+from .settle import stack, words
 
 # Enough to see what it was; a hostile name or error must not fill a page.
 NAME_CHARACTERS = 255
@@ -155,7 +154,7 @@ def _text(error: BaseException | str, message: Any) -> str:
 
 
 def _stack(error: BaseException | str) -> str:
-    return "" if isinstance(error, str) else cut("".join(traceback.format_exception(error)))
+    return "" if isinstance(error, str) else stack(error)
 
 
 def _limits_fault(limits: Any) -> str:

@@ -49,8 +49,8 @@ def enqueue(task: "Task[Any, Any]", claim: Claim, result: Any) -> None:
 
 
 def _enqueue(step: Any, result: Any, options: dict[str, Any]) -> None:
-    for part in _parts(step):
-        if _is_durable(part):
+    for part, is_row in _parts(step):
+        if is_row:
             part.apply_async((result,), **options)
         else:  # the broker is not touched while the row is locked, nothing is sent for a rollback
             publish = _publishing(part, result, options)
@@ -66,14 +66,14 @@ def _publishing(step: Any, result: Any, options: dict[str, Any]) -> Callable[[],
     return publish
 
 
-def _parts(step: Any) -> list[Any]:
-    """Return a step; a group as its durable tasks and its plain ones, which begin apart."""
+def _parts(step: Any) -> list[tuple[Any, bool]]:
+    """Return a step and whether its beginning is a row; a group as its tasks of either kind."""
     if not isinstance(step, group):
-        return [step]
+        return [(step, _is_durable(step))]
     tasks: dict[bool, list[Any]] = {True: [], False: []}
     for each in _members(step):
         tasks[_is_durable(each)].append(each)
-    return [group(part, app=step.app) for part in tasks.values() if part]
+    return [(group(part, app=step.app), is_row) for is_row, part in tasks.items() if part]
 
 
 def _members(step: Any) -> list[Any]:

@@ -78,8 +78,7 @@ def retry(claim: Claim, decision: Retry, error: str, write: Write) -> bool:
 
 def fail(claim: Claim, reason: str, error: BaseException, write: Write) -> bool:
     """Keep the row as a failed one; False where there was none of ours."""
-    trace = "".join(tracebacks.format_exception(error))
-    values = [reason, clean(words(error), ERROR_CHARACTERS), cut(trace), claim.id, claim.token]
+    values = [reason, clean(words(error), ERROR_CHARACTERS), stack(error), claim.id, claim.token]
     return write(FAIL, values) > 0
 
 
@@ -131,6 +130,11 @@ def words(error: BaseException) -> str:
 def clean(text: str, characters: int) -> str:
     """Return text that PostgreSQL stores: no NUL, no lone surrogate, not too long."""
     return text.replace("\x00", "").encode("utf-8", "replace").decode()[:characters]
+
+
+def stack(error: BaseException) -> str:
+    """Return an error's traceback, cut."""
+    return cut("".join(tracebacks.format_exception(error)))
 
 
 def cut(trace: str) -> str:

@@ -1,18 +1,16 @@
 """A firing of a beat entry that could not be sent is a failed row: one an entry, not one a tick."""
 
 import os
-import traceback
-from socket import gethostname
 from typing import Any
 
 from celery import Celery
 
-from . import arguments, configuration, fresh
+from . import arguments, calls, configuration, fresh
 from .enqueue import new_id
 from .errors import ArgumentsRefused
 from .patience import in_time
 from .plain_rows import NAME_CHARACTERS
-from .settle import ERROR_CHARACTERS, clean, cut, words
+from .settle import ERROR_CHARACTERS, clean, stack, words
 
 # While nobody has replayed or discarded it, the next failure of the entry is the same row: with all
 # of what the entry says, for it may name another task by now.
@@ -51,11 +49,11 @@ def _write(app: Celery, entry: Any, error: BaseException) -> None:
         clean(_queue(app, task, entry), NAME_CHARACTERS),
         not getattr(task, "durable", True),
         clean(text, ERROR_CHARACTERS) + clean(why, ERROR_CHARACTERS),
-        cut("".join(traceback.format_exception(error))),
+        stack(error),
         encoded,
         clean(arguments.show(arguments.redacted(task, args, kwargs)), 2 * ERROR_CHARACTERS),
         clean(f"beat:{entry.name}", NAME_CHARACTERS),
-        clean(f"{gethostname()}:{os.getpid()}", NAME_CHARACTERS),
+        calls.origin(os.getpid()),
     ]
     fresh.execute(_KEEP, values)
 

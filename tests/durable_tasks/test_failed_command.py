@@ -214,6 +214,13 @@ def test_an_id_that_is_of_no_failed_task_is_a_failure() -> None:
         run("failed", "replay", "x")
 
 
+def test_a_dry_run_of_cancelling_too_says_that_a_named_task_is_none() -> None:
+    row, output = fail("one"), io.StringIO()
+    with pytest.raises(CommandError, match="Of the 1 task named, 1 had ended"):
+        call_command("tasks", "cancel", str(row.pk), "--dry-run", stdout=output)
+    assert output.getvalue() == "0 tasks would be cancelled.\n"
+
+
 def test_nothing_to_do_is_no_failure() -> None:
     assert run("failed", "replay", "--all") == "0 tasks replayed.\n"
     assert run("failed", "discard", "--queue", "mail") == "0 tasks discarded.\n"

@@ -110,3 +110,14 @@ def test_whoever_may_only_look_cannot_forget(staff: Client) -> None:
     user.user_permissions.add(Permission.objects.get(codename="view_effect"))
     press(staff, "order-1")
     assert Effect.objects.exists()
+
+
+@pytest.mark.parametrize("lookup", ["lease", "lease__gt", "lease__startswith", "holder__regex"])
+def test_what_the_admin_hides_is_not_told_by_narrowing_its_list(staff: Client, lookup: str) -> None:
+    begun()
+    assert staff.get(f"{LIST}?{lookup}=a").status_code == 400
+    found = {"q=order-1": True, "recorded_at__isempty=1": True, "recorded_at__isempty=0": False}
+    for query, is_found in found.items():
+        response = staff.get(f"{LIST}?{query}")
+        assert response.status_code == 200
+        assert response.context["cl"].queryset.exists() is is_found

@@ -69,8 +69,8 @@ def act(pages: "Pages", request: HttpRequest, action: Action) -> HttpResponse:
 
 
 def _refusal(request: HttpRequest, choice: choosing.Choice) -> str:
-    if choice.faults:
-        return f"Nothing was done: {'; '.join(choice.faults)}."
+    if objections := choice.objections(*choosing.NARROWING, "until"):
+        return f"Nothing was done: {'; '.join(objections)}."
     if choice.is_everything and "all" not in forms.sent(request):  # no box was ticked
         return "Nothing was chosen: tick the tasks first."
     return ""

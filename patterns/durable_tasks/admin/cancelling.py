@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Counted for the question; a backlog of more is counted no further.
 MOST_COUNTED = 1_000_000
 WAITING = (State.SCHEDULED, State.READY, State.PUBLISHED)
+# Of those that wait; ticked ones are narrowed no further.
 KNOWN = ("state", "name", "queue", "until")
 WORDING = {"name": "cancel", "going_on": "Cancelling", "done": "cancelled"}
 CANCEL = {"name": "cancel", "verb": "Cancel"}
@@ -40,9 +41,8 @@ def cancel(pages: "Pages", request: HttpRequest) -> HttpResponse:
     choice = choosing.choice(request)
     state = choosing.number(forms.sent(request), "state", 9)
     is_state = "state" in choice.values and state in WAITING
-    faults = list(choice.faults)
-    if not choice.ids:  # what would be left out would cancel more than was meant
-        faults += [f"no list is narrowed by {name}" for name in choice.values if name not in KNOWN]
+    # What would be left out would cancel more than was meant.
+    faults = choice.objections(*(() if choice.ids else KNOWN))
     if faults or not (choice.ids or is_state):
         why = "; ".join(faults) or "tick the tasks first"
         pages.message_user(request, f"Nothing was cancelled: {why}.", messages.ERROR)

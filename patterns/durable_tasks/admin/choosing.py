@@ -17,6 +17,8 @@ from django.utils.timezone import is_aware, make_aware
 from ..selection import Selection
 
 EQUAL = ("name", "queue", "exception", "reason")
+# What makes a choice of failed tasks one; `until` is of every question.
+NARROWING = (*EQUAL, "text", "since")
 SINCE = {
     "hour": ("in the last hour", timedelta(hours=1)),
     "day": ("in the last day", timedelta(days=1)),
@@ -37,12 +39,17 @@ class Choice:
     @property
     def is_everything(self) -> bool:
         """Tell whether nothing was narrowed."""
-        return not (self.values.keys() - {"until", "state", "kind"} or self.ids)
+        return not (self.ids or self.values.keys() & set(NARROWING))
 
     @property
     def name(self) -> str:
         """Return the task's name that is asked for; "" for any."""
         return self.values.get("name", "")
+
+    def objections(self, *used: str) -> list[str]:
+        """Return why no action may go by this, which would go by no other values than these."""
+        unused = [name for name in self.values if name not in used]
+        return [*self.faults, *(f"no list is narrowed by {name}" for name in unused)]
 
     def selection(self) -> Selection:
         """Return what it means for the rows."""

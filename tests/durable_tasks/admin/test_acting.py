@@ -12,6 +12,7 @@ from durable_shop.celery import app
 
 from patterns.durable_tasks import failed
 from patterns.durable_tasks.admin import progress
+from patterns.durable_tasks.admin.choosing import MOST_IDS
 from patterns.durable_tasks.models import Event, State, TaskRow
 from tests.durable_tasks.admin.conftest import FAILED, TASKS, confirm, form_of, text_of
 from tests.durable_tasks.failures import fail, fail_many, history, states
@@ -92,7 +93,8 @@ def test_all_are_replayed_or_discarded(kim: Client, address: str, state: int) ->
     "choice",
     [
         *({}, {"back": ""}, {"kind": "x"}, {"id": ""}, {"id": "x"}, {"since": "x", "all": "1"}),
-        {"queue": ""},
+        *({"queue": ""}, {"text": " "}, {"state": "1"}, {"until": "2999-01-01"}),
+        *({"all": "1", "kind": "x"}, {"queue": "default", "state": "1"}),
         {"id": [str(uuid4()), "x"]},
     ],
 )
@@ -104,6 +106,16 @@ def test_what_was_not_chosen_is_never_taken_for_all(
         page = text_of(kim.post(address, {**choice, **confirmed}, follow=True))
         assert "Nothing was" in page
     assert states() == {State.FAILED: 3}
+
+
+@pytest.mark.parametrize("address", [REPLAY, DISCARD])
+def test_more_than_can_be_ticked_is_refused_whole(kim: Client, address: str) -> None:
+    row = fail("one")
+    for confirmed in ({}, {"confirmed": "yes"}):
+        chosen = {"id": [row.pk, *(uuid4() for _ in range(MOST_IDS))], **confirmed}
+        page = text_of(kim.post(address, chosen, follow=True))
+        assert "Nothing was done: more than 500 tasks are ticked." in page
+    assert states() == {State.FAILED: 1}
 
 
 def test_what_fails_after_the_question_is_not_touched(kim: Client) -> None:

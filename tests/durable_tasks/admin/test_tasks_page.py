@@ -7,6 +7,7 @@ from django.db import connection
 from django.test import Client
 
 from patterns.durable_tasks.admin import backlog, progress
+from patterns.durable_tasks.admin.choosing import MOST_IDS
 from patterns.durable_tasks.models import Event, QueueRow, State, TaskRow
 from tests.durable_tasks.admin.conftest import FAILED, TASKS, Log_in, confirm, text_of
 from tests.durable_tasks.failures import fail, states
@@ -127,6 +128,27 @@ def test_beside_one_that_ran_another_that_began_to_run_after_the_question_goes_o
     page = text_of(confirm(kim, CANCEL, asked))
     assert "1 task cancelled" in page
     assert TaskRow.objects.get(state=State.RUNNING).pk == began.pk
+
+
+def test_more_than_can_be_ticked_is_refused_whole(kim: Client) -> None:
+    rows = wait(MOST_IDS + 1)
+    page = text_of(kim.post(CANCEL, {"id": [each.pk for each in rows]}, follow=True))
+    assert "Nothing was cancelled: more than 500 tasks are ticked." in page
+    assert states() == {State.READY: MOST_IDS + 1}
+
+
+def test_as_many_as_can_be_ticked_may_run(kim: Client) -> None:
+    rows = wait(MOST_IDS, State.RUNNING)
+    confirm(kim, CANCEL, kim.post(CANCEL, {"id": [each.pk for each in rows]}))
+    assert states() == {State.FAILED: MOST_IDS}
+
+
+@pytest.mark.parametrize("name", ["queue", "state", "text", "kind"])
+def test_ticked_ones_are_narrowed_no_further(kim: Client, name: str) -> None:
+    [row] = wait()
+    page = text_of(kim.post(CANCEL, {"id": row.pk, name: "charge"}, follow=True))
+    assert f"Nothing was cancelled: no list is narrowed by {name}." in page
+    assert states() == {State.READY: 1}
 
 
 def test_one_that_began_to_run_after_the_question_goes_on(kim: Client) -> None:

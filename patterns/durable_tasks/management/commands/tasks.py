@@ -73,12 +73,16 @@ class Command(BaseCommand):
         total = selection.count(chosen)
         if options["dry_run"]:
             self._tell(options, total)
+            self._miss(chosen, options, total)
             return
         asks = total > 1 and not options["yes"]
         if asks and not terminal.agreed(f"Cancel {counted(total)}?"):
             raise CommandError("Nothing was done.")
         done = self._cancelled(chosen, options, total)
         self._tell(options, done)
+        self._miss(chosen, options, done)
+
+    def _miss(self, chosen: selection.Selection, options: dict[str, Any], done: int) -> None:
         if (named := len(set(chosen.ids or ()))) > done:
             raise CommandError(
                 f"Of the {counted(named)} named, {named - done:,} had ended, or matched nothing"

@@ -7,13 +7,16 @@ from functools import lru_cache
 from typing import Any
 
 from celery.utils.saferepr import saferepr
-from kombu.utils.json import dumps, loads
+from kombu.utils.json import JSONEncoder, loads
 
 from . import configuration
 from .errors import ArgumentsRefused
 
 HIDDEN = "***"
 SHOWN_CHARACTERS = 1024  # of each of the two reprs, as Celery's own limit
+# Made once: dumps() makes one for each call.
+_KOMBUS = JSONEncoder()
+_READABLE = json.JSONEncoder(ensure_ascii=False)
 
 
 def encode(task_name: str, args: Sequence[Any], kwargs: Mapping[str, Any], limit: int) -> str:
@@ -22,7 +25,7 @@ def encode(task_name: str, args: Sequence[Any], kwargs: Mapping[str, Any], limit
     ASCII alone: PostgreSQL takes it whatever is in it (NUL, lone surrogates, NaN).
     """
     try:
-        text = str(dumps([list(args), dict(kwargs)]))
+        text = str(_KOMBUS.encode([list(args), dict(kwargs)]))
     except (TypeError, ValueError, RecursionError) as error:
         raise ArgumentsRefused(
             f"The arguments of {task_name} are not JSON: {error}. Pass an id, and let the task"
@@ -77,9 +80,9 @@ def hide(value: Any, words: tuple[str, ...]) -> Any:
 
 def show(reprs: tuple[str, str]) -> str:
     """Return both reprs as the row keeps them: as people write them, for they are looked for."""
-    text = json.dumps(reprs, ensure_ascii=False)
+    text = _READABLE.encode(reprs)
     # A lone surrogate of somebody's own repr is no text to PostgreSQL.
-    return text.encode("utf-8", "replace").decode()
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 @lru_cache(maxsize=1024)

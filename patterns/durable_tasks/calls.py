@@ -210,7 +210,7 @@ def _text(name: str, what: str, value: Any) -> Any:
 
 
 def _kept(app: Celery, name: str, options: Mapping[str, Any], limit: int) -> str:
-    kept = {key: options[key] for key in refusals.KEPT & options.keys() if options[key] != []}
+    kept = {key: each for key, each in options.items() if key in refusals.KEPT and each != []}
     _inherit(kept)
     if not kept:
         return ""

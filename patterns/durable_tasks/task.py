@@ -125,8 +125,10 @@ class DurableTask(Hooks, Task):  # type: ignore[type-arg]  # generic in the stub
         if not self.durable or self.app.conf.task_always_eager:
             return self._apply_plain(args, kwargs, options)
         row = calls.new_row(self.app, str(self.name), self, args, kwargs, options)
-        with _said_to_async_callers(self.name):
+        try:
             return self.AsyncResult(str(enqueue.insert(row)))
+        except SynchronousOnlyOperation as error:
+            raise self._not_async() from error
 
     def enqueue_many(
         self, each: Iterable[tuple[Sequence[Any], Mapping[str, Any]]], **options: Any
@@ -138,8 +140,10 @@ class DurableTask(Hooks, Task):  # type: ignore[type-arg]  # generic in the stub
         if not self.durable:
             return [str(self.apply_async(args, kwargs, **options)) for args, kwargs in each]
         rows = calls.many(self.app, self, each, options)
-        with _said_to_async_callers(self.name):
+        try:
             return [str(id) for id in enqueue.insert_many(rows)]
+        except SynchronousOnlyOperation as error:
+            raise self._not_async() from error
 
     def replay_failed(
         self, each: Iterable[tuple[Sequence[Any], Mapping[str, Any]]], *, by: str
@@ -240,6 +244,13 @@ class DurableTask(Hooks, Task):  # type: ignore[type-arg]  # generic in the stub
                 " enqueue_many([(args, kwargs), ...])."
             )
 
+    def _not_async(self) -> NotKept:
+        """Name the remedy where Django refuses to be used in an event loop."""
+        return NotKept(
+            f"{self.name}: in async code, await adelay() or aapply_async(); for a signature or"
+            " enqueue_many(), await sync_to_async(...)(...)."
+        )
+
     def _apply_plain(self, args: Any, kwargs: Any, options: dict[str, Any]) -> AsyncResult[Any]:
         """Publish as Celery does, bounded and redacted all the same."""
         unique_key = options.pop("unique_key", None)
@@ -261,18 +272,6 @@ class DurableTask(Hooks, Task):  # type: ignore[type-arg]  # generic in the stub
             return claim.claim(str(self.request.id), publication, str(self.request.hostname))
         except (OperationalError, InterfaceError) as error:
             raise Ignore("The database is away; the task's row is there.") from error
-
-
-@contextmanager
-def _said_to_async_callers(name: str | None) -> Iterator[None]:
-    """Name the remedy where Django refuses to be used in an event loop."""
-    try:
-        yield
-    except SynchronousOnlyOperation as error:
-        raise NotKept(
-            f"{name}: in async code, await adelay() or aapply_async(); for a signature or"
-            " enqueue_many(), await sync_to_async(...)(...)."
-        ) from error
 
 
 @contextmanager

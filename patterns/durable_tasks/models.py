@@ -206,6 +206,8 @@ class QueueRow(models.Model):
 
         db_table = "durable_tasks_queue"
         verbose_name = "queue"
+        default_permissions = ()
+        permissions = (("pause_queuerow", "Can pause and resume queues"),)
 
     def __str__(self) -> str:
         """Return the name."""

@@ -1,4 +1,4 @@
-"""The group "On call": who sees failed tasks, replays or discards them, and cancels others."""
+"""The group "On call": who sees tasks, replays or discards failed ones, cancels, and pauses."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ NAME = "On call"
 # Not `see_arguments`: they may hold what a customer wrote. Give it to persons, one by one.
 PERMISSIONS = {
     *("view_failedtask", "replay_failedtask", "discard_failedtask"),
-    *("view_taskrow", "cancel_taskrow"),
+    *("view_taskrow", "cancel_taskrow", "pause_queuerow"),
     "view_queuedmail",
 }
 # Permissions are made app by app, in the order of INSTALLED_APPS: the last one's come last.

@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "patterns.durable_tasks",
     "patterns.queued_mail",
     "patterns.idempotency",
+    "tasks_page",
     "accounts",
     "purchases",
     "payments",

@@ -11,6 +11,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("accounts.urls")),
     path("backoffice/", include("backoffice.urls")),
+    path("tasks/", include("tasks_page.urls")),
     path("flower/", redirect_to_flower, name="flower"),
     re_path(r"^flower/(?P<path>.+)$", redirect_to_flower),
     path("", include("purchases.urls")),

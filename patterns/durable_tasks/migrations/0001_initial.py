@@ -33,6 +33,8 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "queue",
                 "db_table": "durable_tasks_queue",
+                "default_permissions": (),
+                "permissions": (("pause_queuerow", "Can pause and resume queues"),),
             },
         ),
         migrations.CreateModel(

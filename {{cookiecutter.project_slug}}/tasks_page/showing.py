@@ -1,0 +1,141 @@
+"""What the page shows: read at each request, in a dozen statements whatever waits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from config.queues import APPS, SHOP
+from patterns.durable_tasks.figures import QueueFigures, figures
+from patterns.failure_check import configuration
+from patterns.failure_check.models import Alarm, Heartbeat, Run
+from patterns.queues import Queue
+from tasks_page import chart
+from tasks_page.beats import NextBeat, next_beats
+
+# Three runs that did not come are no chance.
+LATE_RUNS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownQueue:
+    """A line of the table. `line` is how many waited in the last hours."""
+
+    name: str
+    why: str
+    figures: QueueFigures
+    oldest: str
+    is_late: bool
+    is_full: bool
+    can_be_paused: bool
+    workers: Sequence["ShownProcess"]
+    line: chart.Line | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownProcess:
+    """A process that gives signs of life."""
+
+    name: str
+    host: str
+    pid: int
+    ago: str
+    is_silent: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """All of it. `looked_at` is when the checks ran last."""
+
+    at: datetime
+    alarms: Sequence[Alarm]
+    looked_at: datetime | None
+    is_watched: bool
+    queues: Sequence[ShownQueue]
+    processes: Sequence[ShownProcess]
+    beats: Sequence[NextBeat]
+    failed: int
+    hours: int = chart.HOURS
+
+    @property
+    def is_clear(self) -> bool:
+        """Tell whether somebody looks and finds nothing."""
+        return self.is_watched and not self.alarms
+
+
+def shown() -> Shown:
+    """Return how things are."""
+    now = timezone.now()
+    run = Run.objects.first()
+    late = timedelta(seconds=LATE_RUNS * configuration.period_seconds())
+    beating = list(Heartbeat.objects.order_by("name"))
+    queues = _queues(now, [each for each in beating if each.queues])
+    return Shown(
+        at=now,
+        alarms=list(Alarm.objects.filter(cleared_at=None).order_by("severity", "raised_at")),
+        looked_at=run and run.at,
+        is_watched=run is not None and now - run.at < late,
+        queues=queues,
+        processes=[_process(now, each) for each in beating if not each.queues],
+        beats=next_beats(),
+        failed=sum(each.figures.failed for each in queues),
+    )
+
+
+def _queues(now: datetime, workers: Sequence[Heartbeat]) -> list[ShownQueue]:
+    found = figures()
+    declared = {queue.name: queue for queues in APPS for queue in queues}
+    names = [*declared, *sorted(found.keys() - declared.keys())]
+    lines = chart.lines([f"waiting:{name}" for name in names])
+    return [
+        _queue(
+            name,
+            declared.get(name),
+            found.get(name, QueueFigures()),
+            [_process(now, each) for each in workers if name in each.queues],
+            lines.get(f"waiting:{name}"),
+        )
+        for name in names
+    ]
+
+
+def _queue(
+    name: str,
+    declared: Queue | None,
+    found: QueueFigures,
+    workers: Sequence[ShownProcess],
+    line: chart.Line | None,
+) -> ShownQueue:
+    latency = declared.latency_seconds if declared else 0
+    return ShownQueue(
+        name=name,
+        why=declared.why if declared else "no queue of this name is declared (any more)",
+        figures=found,
+        oldest=age(found.oldest_due_seconds) if found.waiting else "",
+        is_late=bool(found.waiting) and found.oldest_due_seconds > latency,
+        is_full=found.rows >= found.cap,
+        can_be_paused=name in SHOP.by_name,
+        workers=workers,
+        line=line,
+    )
+
+
+def _process(now: datetime, beating: Heartbeat) -> ShownProcess:
+    longest = configuration.heartbeats().get(beating.name, configuration.worker_silence_seconds())
+    silent = (now - beating.at).total_seconds()
+    return ShownProcess(
+        name=beating.name.removeprefix("worker "),
+        host=beating.host,
+        pid=beating.pid,
+        ago=age(max(0, silent)),
+        is_silent=silent > longest,
+    )
+
+
+def age(seconds: float) -> str:
+    """Return a duration as people say it, cut to its largest unit."""
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{int(seconds)} s"

@@ -6,7 +6,7 @@
   const SLOWEST_MS = 30000; // in a hidden tab, and after failures
   const TIMEOUT_MS = 8000;
 
-  const frame = document.querySelector("[data-state-url]");
+  const frame = document.querySelector("[data-state]");
   if (!frame) return;
   const trouble = document.querySelector("[data-trouble]");
   let failures = 0;
@@ -22,13 +22,13 @@
   }
 
   function show(html) {
-    const fresh = new DOMParser().parseFromString(`<div>${html}</div>`, "text/html");
+    const fresh = new DOMParser().parseFromString(html, "text/html").querySelector("[data-state]");
     const parts = [...frame.querySelectorAll("[data-part]")];
     const others = [...fresh.querySelectorAll("[data-part]")];
     const names = (all) => all.map((part) => part.dataset.part).join("\n");
     if (names(parts) !== names(others)) {
       // A queue came or went: the page as a whole, unless somebody is at it.
-      if (!parts.some(isUsed)) frame.innerHTML = html;
+      if (!parts.some(isUsed)) frame.innerHTML = fresh.innerHTML;
       return;
     }
     parts.forEach((part, at) => {
@@ -39,12 +39,12 @@
 
   // Returns whether to go on.
   async function ask() {
-    const response = await fetch(frame.dataset.stateUrl, {
+    const response = await fetch(location.pathname, {
       cache: "no-store",
-      redirect: "error",
+      redirect: "manual", // to the login page, which would look like a good answer
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    if (response.status === 403) {
+    if (response.status === 403 || response.type === "opaqueredirect") {
       say("You are logged out, or may not see tasks any more. What stands here is old.");
       return false;
     }

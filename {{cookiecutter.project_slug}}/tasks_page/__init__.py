@@ -1,1 +1,1 @@
-"""The page "Tasks": whether all is clear, what waits where, who works, and the switch to hold it."""
+"""The page "Tasks": is all clear, what waits where, who works, and the switch to hold a queue."""

@@ -74,7 +74,7 @@ def shown() -> Shown:
     return Shown(
         at=now,
         alarms=list(Alarm.objects.filter(cleared_at=None).order_by("severity", "raised_at")),
-        looked_at=run and run.at,
+        looked_at=run.at if run else None,
         is_watched=run is not None and now - run.at < late,
         queues=queues,
         processes=[_process(now, each) for each in beating if not each.queues],

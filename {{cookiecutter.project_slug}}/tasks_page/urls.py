@@ -7,6 +7,5 @@ from tasks_page import views
 app_name = "tasks_page"
 urlpatterns = [
     path("", views.index, name="index"),
-    path("state/", views.state, name="state"),
     path("queues/", views.switch, name="switch"),
 ]

@@ -1,4 +1,4 @@
-"""The page, its part that refreshes itself, and the switch of a queue."""
+"""The page, and the switch of a queue."""
 
 import logging
 
@@ -22,20 +22,14 @@ logger = logging.getLogger(__name__)
 @require_safe
 @login_required
 def index(request: HttpRequest) -> HttpResponse:
-    """Show how things are; 403 for who is logged in and may not see tasks."""
+    """Show how things are, to the page that refreshes itself too; 403 without the permission."""
     _require(request, access.SEE)
-    return render(request, "tasks_page/index.html", _context(request))
-
-
-@never_cache
-@require_safe
-def state(request: HttpRequest) -> HttpResponse:
-    """Return the page's inner part for the page that refreshes itself.
-
-    403 where the visitor may not see it any more: a login page would look like a good answer.
-    """
-    _require(request, access.SEE)
-    return render(request, "tasks_page/state.html", _context(request))
+    context = {
+        "shown": showing.shown(),
+        "may_pause": access.may(request, access.PAUSE),
+        "may_see_failed": access.may(request, access.FAILED),
+    }
+    return render(request, "tasks_page/index.html", context)
 
 
 @require_POST
@@ -56,14 +50,6 @@ def switch(request: HttpRequest) -> HttpResponse:
         messages.success(request, f"Queue {name} is open: its tasks start again.")
         logger.warning("Queue %s was resumed by user %s.", name, request.user.pk)
     return redirect("tasks_page:index")
-
-
-def _context(request: HttpRequest) -> dict[str, object]:
-    return {
-        "shown": showing.shown(),
-        "may_pause": access.may(request, access.PAUSE),
-        "may_see_failed": access.may(request, access.FAILED),
-    }
 
 
 def _require(request: HttpRequest, permission: str) -> None:

@@ -20,6 +20,7 @@ TEXT = [
     ("bad", "bad-ground"),
     ("surface", "bad"),
     ("warn", "warn-ground"),
+    ("warn", "surface"),
     ("good", "good-ground"),
     ("note", "note-ground"),
     ("ink", "bad-ground"),

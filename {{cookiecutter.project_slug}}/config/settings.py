@@ -187,8 +187,8 @@ FAILURE_CHECKS = [
     "config.alarms.failed_tasks",
     "config.alarms.queues",
     "config.alarms.shop_broker",
-    "config.alarms.analytics",  # analytics
-    "config.alarms.development_servers",
+    "analytics.alarms.broker_and_queue",  # analytics
+    "config.development_alarms.development_servers",
 ]
 FAILURE_CHECK_GAUGES = "config.alarms.gauges"
 # Told besides ADMINS and the log: dotted paths of `notify(problem)`, a pager's for one.

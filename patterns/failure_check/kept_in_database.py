@@ -103,7 +103,7 @@ def _cursor() -> Iterator[Any]:
     """Give a cursor in a transaction whose statements wait so long and no longer."""
     alias = configuration.database()
     with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
-        limit = str(PATIENCE_SECONDS * 1000)
+        limit = str(int(PATIENCE_SECONDS * 1000))
         cursor.execute(
             "SELECT set_config('statement_timeout', %s, true),"
             " set_config('lock_timeout', %s, true)",

@@ -237,6 +237,55 @@ def test_an_undeclared_queue_does_not_stop_the_others(
     assert relay.outage is None
 
 
+def test_a_queue_that_the_broker_refuses_rests_alone(
+    relay: Relay, broker: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a key of another type under a queue's name, then no other waits for an outage."""
+    with redis.Redis.from_url(broker.url) as client:
+        client.set("aaa", "no list")
+        tasks.write_note.apply_async(["x"], queue="aaa")
+        sent = enqueue(1)
+        tried: list[str] = []
+        target = Broker.target
+
+        def note(self: Broker, queue: str) -> Any:
+            tried.append(queue)
+            return target(self, queue)
+
+        monkeypatch.setattr(Broker, "target", note)
+        while "aaa" not in relay.refused:
+            relay.turn()
+        for _ in range(3):
+            sent += enqueue(1)
+            relay.turn()
+            assert relay.outage is None
+        assert ids(broker) == sent
+        assert tried.count("aaa") == 1
+        assert not relay.broker.is_new or relay._look_at  # nothing else is looked for again
+        client.delete("aaa")
+        eventually(lambda: relay.turn() and ids(broker, "aaa"))
+    assert relay.refused == {}
+
+
+def test_a_queue_that_the_database_refuses_rests_alone(
+    relay: Relay, broker: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enqueue(1, queue="aaa")
+    sent = enqueue(1)
+    mark = publication.mark
+
+    def refuse(queue: str) -> Any:
+        if queue == "aaa":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 / 0")
+        return mark(queue)
+
+    monkeypatch.setattr(publication, "mark", refuse)
+    while "aaa" not in relay.refused:
+        relay.turn()
+    assert ids(broker) == sent
+
+
 def test_a_rolled_back_task_is_never_published(relay: Relay, broker: Server) -> None:
     with transaction.atomic():
         enqueue(3)

@@ -166,7 +166,7 @@ def test_a_broker_that_is_full_and_has_room_again(start_relay: Start, broker: Se
     with redis.Redis.from_url(broker.url) as client:
         client.config_set("maxmemory", 1)
         enqueue(3)
-        eventually(lambda: "The broker is away" in relay.words)
+        eventually(lambda: "Queue default cannot be published to" in relay.words)
         assert ids(broker) == [first]
         assert relay.process.poll() is None
         client.config_set("maxmemory", 0)
@@ -317,10 +317,39 @@ def _backends_of(relay: Process) -> list[int]:
 def test_a_queue_that_the_broker_refuses_stops_no_other(
     broker: Server, start_relay: Start, start_worker: Start
 ) -> None:
-    redis.Redis.from_url(broker.url).set("aaa", "no list")
-    tasks.write_note.apply_async(["stuck"], queue="aaa")
-    tasks.write_note.delay("goes on")
+    with redis.Redis.from_url(broker.url) as client:
+        client.set("aaa", "no list")
+        tasks.write_note.apply_async(["stuck"], queue="aaa")
+        tasks.write_note.delay("goes on")
+        relay = start_relay()
+        start_worker()
+        eventually(lambda: notes() == ["goes on"])
+        eventually(lambda: "Queue aaa cannot be published to" in relay.words)
+        assert TaskRow.objects.get().queue == "aaa"
+        assert "The broker is away" not in relay.words
+        client.delete("aaa")
+        eventually(lambda: len(ids(broker, "aaa")) == 1)
+
+
+def test_once_fails_where_the_broker_refuses_a_queue(start: Start, broker: Server) -> None:
+    with redis.Redis.from_url(broker.url) as client:
+        client.set("default", "no list")
+    enqueue(1)
+    relay = start("-m", "durable_shop.manage", "relay", "--once")
+    assert relay.process.wait(30) == 1
+    assert "Queue default cannot be published to" in relay.words
+
+
+def test_a_relay_ends_while_a_message_is_on_its_way_to_a_broker_that_hangs(
+    start_relay: Start, broker: Server
+) -> None:
+    """Given a connection that is made, when the broker freezes, then the row is looked for."""
+    relay = start_relay()
+    enqueue(1)
+    eventually(lambda: len(ids(broker)) == 1)
+    with frozen(broker.process.pid):
+        (second,) = enqueue(1)
+        eventually(lambda: TaskRow.objects.filter(id=second, state=2).exists())
+        assert ends_soon(relay)
     start_relay()
-    start_worker()
-    eventually(lambda: notes() == ["goes on"])
-    assert TaskRow.objects.get().queue == "aaa"
+    eventually(lambda: second in ids(broker))

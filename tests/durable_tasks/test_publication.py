@@ -1,5 +1,6 @@
 """What is published, in which order, how much of it, and what is not."""
 
+import json
 import threading
 from typing import Any
 
@@ -146,6 +147,22 @@ def test_one_bad_row_fails_alone(relay: Relay, broker: Server) -> None:
     row = TaskRow.objects.get(state=4)
     assert (str(row.pk), row.reason) == (good[1], "unpublishable")
     assert "JSONDecodeError" in row.error
+
+
+def test_a_row_whose_headers_are_too_large_for_a_frame_fails_alone(
+    relay: Relay, broker: Server
+) -> None:
+    """Given a row that no call of today wrote; the largest that a call writes goes out."""
+    bad, good = enqueue(2)
+    TaskRow.objects.filter(id=bad).update(options=json.dumps({"headers": {"a": "x" * 70_000}}))
+    headers, characters = {"trace": "x" * 32_000}, "\N{GRINNING FACE}" * 2_000
+    largest = tasks.log_in.apply_async([characters, characters], headers=headers).id
+    relay.turn()
+    assert ids(broker) == [good, largest]
+    row = TaskRow.objects.get(state=4)
+    assert (str(row.pk), row.reason) == (bad, "unpublishable")
+    assert "headers are 70," in row.error
+    assert "more than 65,536" in row.error
 
 
 def test_a_row_that_cannot_be_serialised_fails_alone(

@@ -115,13 +115,14 @@ def wrong_database() -> Iterator[CheckMessage]:
 
 
 def wrong_pool(alias: str) -> Iterator[CheckMessage]:
-    """Connections of Django's pool: none is one's own, and its threads do not survive a fork."""
+    """Django's pool: a worker's processes would share its sessions, and none is anybody's own."""
     for name in dict.fromkeys((alias, configuration.listening_database())):
         options = connections.settings.get(name, {}).get("OPTIONS") or {}
         if options.get("pool"):
             yield Error(
-                f'Database {name!r} has OPTIONS["pool"]: the lease of a running task, LISTEN and a'
-                " worker's forked processes need connections that are not shared.",
+                f'Database {name!r} has OPTIONS["pool"]: processes that a worker forks would write'
+                " into each other's sessions, a lease would wait for a free one, and LISTEN would"
+                " stay on one that others use.",
                 hint='Remove "pool" and set CONN_MAX_AGE; for fewer connections use PgBouncer.'
                 " Where only web processes shall have a pool, set it in settings of their own and"
                 " silence this there (SILENCED_SYSTEM_CHECKS).",

@@ -62,7 +62,7 @@ def bounded_for_people() -> Iterator[Any]:
         if _code(error) != LOCK_NOT_AVAILABLE:
             raise
         raise TasksHeld(
-            f"Another transaction has held these rows for {LOCK_SECONDS} s, so nothing was done."
+            f"Another transaction has held these rows for {LOCK_SECONDS} s: they are as they were."
             " Try again; if it stays so, pg_stat_activity shows which one is idle in transaction,"
             " and pg_terminate_backend(pid) ends it."
         ) from error

@@ -209,7 +209,7 @@ def test_it_publishes_beside_tasks_that_cannot_be_imported(
     start: Start, broker: Server, tmp_path: Path
 ) -> None:
     (row_id,) = enqueue(1)
-    environment = _with_settings(tmp_path, 'INSTALLED_APPS += ["half_deployed"]')
+    environment = with_settings(tmp_path, 'INSTALLED_APPS += ["half_deployed"]')
     (tmp_path / "half_deployed").mkdir()
     (tmp_path / "half_deployed" / "__init__.py").touch()
     (tmp_path / "half_deployed" / "tasks.py").write_text("raise ImportError('half deployed')")
@@ -224,7 +224,7 @@ def test_it_publishes_beside_tasks_that_cannot_be_imported(
 def test_it_does_not_start_with_a_setting_that_is_wrong(
     start: Start, broker: Server, tmp_path: Path
 ) -> None:
-    environment = _with_settings(tmp_path, "DURABLE_TASKS_WINDOW = 0")
+    environment = with_settings(tmp_path, "DURABLE_TASKS_WINDOW = 0")
     relay = start("-m", "durable_shop.manage", "relay", **environment)
     assert relay.process.wait(60) == 1
     assert "DURABLE_TASKS_WINDOW is 0" in relay.words
@@ -232,7 +232,17 @@ def test_it_does_not_start_with_a_setting_that_is_wrong(
     assert "Traceback" not in relay.words
 
 
-def _with_settings(folder: Path, more: str) -> dict[str, str]:
+def test_it_does_not_start_with_a_pool_of_connections(
+    start: Start, broker: Server, tmp_path: Path
+) -> None:
+    environment = with_settings(tmp_path, 'DATABASES["default"]["OPTIONS"] = {"pool": True}')
+    relay = start("-m", "durable_shop.manage", "relay", **environment)
+    assert relay.process.wait(60) == 1
+    assert "durable_tasks.E016" in relay.words
+    assert 'Remove "pool" and set CONN_MAX_AGE' in relay.words
+
+
+def with_settings(folder: Path, more: str) -> dict[str, str]:
     (folder / "own_settings.py").write_text(f"from durable_shop.settings import *\n{more}\n")
     path = os.pathsep.join([*PATHS, str(folder)])
     return {"PYTHONPATH": path, "DJANGO_SETTINGS_MODULE": "own_settings"}

@@ -164,12 +164,14 @@ class Relay:
         seconds = self._wrong_seconds.get(queue, PAUSE_SECONDS)
         self._wrong_seconds[queue] = min(2 * seconds, WRONG_QUEUE_SECONDS)
         self._wrong_until[queue] = time.monotonic() + seconds
+        # Once as an error, which may be mailed to somebody.
+        level = logging.WARNING if queue in self.refused else logging.ERROR
         self.refused[queue] = error
         why = error.__cause__ or error
         # Its traceback says nothing where it is the broker's own answer, or the database's.
         is_answer = isinstance(error, (DatabaseError, *self.broker.errors()))
         trace = None if is_answer else error
-        logger.error("Queue %s cannot be published to: %r", queue, why, exc_info=trace)
+        logger.log(level, "Queue %s cannot be published to: %r", queue, why, exc_info=trace)
 
     def _waiting(self) -> list[Waiting]:
         now = time.monotonic()

@@ -21,9 +21,9 @@ HELD_SECONDS = 10
 # What was marked longer ago has been sent, or never will be.
 SENT_SECONDS = 4
 # Where other messages wait in the queue, its depth hides a loss for as long as they do. After so
-# long, then twice as long and so on, a message is sent again whatever the depth says. Doubled, so
-# that a queue that waits for months gets ten copies of a message and not thousands; the copies
-# start nothing, as their token is old.
+# long, or as long as it had waited before it was sent, a message is sent again whatever the depth
+# says. So twice as late each time: a queue that waits for months gets some ten copies of a message
+# and not thousands, and what has a long way to its turn gets there. An old copy starts nothing.
 HIDDEN_SECONDS = 600
 
 _HOLD = """

@@ -102,6 +102,7 @@ def wrong_database() -> Iterator[CheckMessage]:
             hint="Set DURABLE_TASKS_DATABASE to the alias of a PostgreSQL database.",
             id="durable_tasks.E005",
         )
+    yield from wrong_pool(alias)
     routed = router.db_for_write(TaskRow)
     if routed != alias or not router.allow_migrate_model(alias, TaskRow):
         yield Error(
@@ -111,6 +112,22 @@ def wrong_database() -> Iterator[CheckMessage]:
             " allow_migrate().",
             id="durable_tasks.E006",
         )
+
+
+def wrong_pool(alias: str) -> Iterator[CheckMessage]:
+    """Django's pool: a worker's processes would share its sessions, and none is anybody's own."""
+    for name in dict.fromkeys((alias, configuration.listening_database())):
+        options = connections.settings.get(name, {}).get("OPTIONS") or {}
+        if options.get("pool"):
+            yield Error(
+                f'Database {name!r} has OPTIONS["pool"]: processes that a worker forks would write'
+                " into each other's sessions, a lease would wait for a free one, and LISTEN would"
+                " stay on one that others use.",
+                hint='Remove "pool" and set CONN_MAX_AGE; for fewer connections use PgBouncer.'
+                " Where only web processes shall have a pool, set it in settings of their own and"
+                " silence this there (SILENCED_SYSTEM_CHECKS).",
+                id="durable_tasks.E016",
+            )
 
 
 def wrong_queues() -> Iterator[CheckMessage]:

@@ -104,6 +104,19 @@ def test_e005_a_database_that_is_not_postgresql(
     only(checks.wrong_database(), "E005")
 
 
+@pytest.mark.parametrize("pool", [True, {"min_size": 2}])
+def test_e016_a_pool_of_connections(monkeypatch: pytest.MonkeyPatch, pool: Any) -> None:
+    with monkeypatch.context() as patched:
+        patched.setitem(connections.settings["default"], "OPTIONS", {"pool": pool})
+        assert "'default'" in only(checks.wrong_database(), "E016").msg
+
+
+def test_e016_no_pool_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setitem(connections.settings["default"], "OPTIONS", {"pool": False})
+        assert not list(checks.wrong_database())
+
+
 class Elsewhere:
     """A router that sends the rows to another database."""
 

@@ -166,7 +166,7 @@ def test_a_broker_that_is_full_and_has_room_again(start_relay: Start, broker: Se
     with redis.Redis.from_url(broker.url) as client:
         client.config_set("maxmemory", 1)
         enqueue(3)
-        eventually(lambda: "The broker is away" in relay.words)
+        eventually(lambda: "Queue default cannot be published to" in relay.words)
         assert ids(broker) == [first]
         assert relay.process.poll() is None
         client.config_set("maxmemory", 0)
@@ -209,7 +209,7 @@ def test_it_publishes_beside_tasks_that_cannot_be_imported(
     start: Start, broker: Server, tmp_path: Path
 ) -> None:
     (row_id,) = enqueue(1)
-    environment = _with_settings(tmp_path, 'INSTALLED_APPS += ["half_deployed"]')
+    environment = with_settings(tmp_path, 'INSTALLED_APPS += ["half_deployed"]')
     (tmp_path / "half_deployed").mkdir()
     (tmp_path / "half_deployed" / "__init__.py").touch()
     (tmp_path / "half_deployed" / "tasks.py").write_text("raise ImportError('half deployed')")
@@ -224,7 +224,7 @@ def test_it_publishes_beside_tasks_that_cannot_be_imported(
 def test_it_does_not_start_with_a_setting_that_is_wrong(
     start: Start, broker: Server, tmp_path: Path
 ) -> None:
-    environment = _with_settings(tmp_path, "DURABLE_TASKS_WINDOW = 0")
+    environment = with_settings(tmp_path, "DURABLE_TASKS_WINDOW = 0")
     relay = start("-m", "durable_shop.manage", "relay", **environment)
     assert relay.process.wait(60) == 1
     assert "DURABLE_TASKS_WINDOW is 0" in relay.words
@@ -232,7 +232,17 @@ def test_it_does_not_start_with_a_setting_that_is_wrong(
     assert "Traceback" not in relay.words
 
 
-def _with_settings(folder: Path, more: str) -> dict[str, str]:
+def test_it_does_not_start_with_a_pool_of_connections(
+    start: Start, broker: Server, tmp_path: Path
+) -> None:
+    environment = with_settings(tmp_path, 'DATABASES["default"]["OPTIONS"] = {"pool": True}')
+    relay = start("-m", "durable_shop.manage", "relay", **environment)
+    assert relay.process.wait(60) == 1
+    assert "durable_tasks.E016" in relay.words
+    assert 'Remove "pool" and set CONN_MAX_AGE' in relay.words
+
+
+def with_settings(folder: Path, more: str) -> dict[str, str]:
     (folder / "own_settings.py").write_text(f"from durable_shop.settings import *\n{more}\n")
     path = os.pathsep.join([*PATHS, str(folder)])
     return {"PYTHONPATH": path, "DJANGO_SETTINGS_MODULE": "own_settings"}
@@ -317,10 +327,39 @@ def _backends_of(relay: Process) -> list[int]:
 def test_a_queue_that_the_broker_refuses_stops_no_other(
     broker: Server, start_relay: Start, start_worker: Start
 ) -> None:
-    redis.Redis.from_url(broker.url).set("aaa", "no list")
-    tasks.write_note.apply_async(["stuck"], queue="aaa")
-    tasks.write_note.delay("goes on")
+    with redis.Redis.from_url(broker.url) as client:
+        client.set("aaa", "no list")
+        tasks.write_note.apply_async(["stuck"], queue="aaa")
+        tasks.write_note.delay("goes on")
+        relay = start_relay()
+        start_worker()
+        eventually(lambda: notes() == ["goes on"])
+        eventually(lambda: "Queue aaa cannot be published to" in relay.words)
+        assert TaskRow.objects.get().queue == "aaa"
+        assert "The broker is away" not in relay.words
+        client.delete("aaa")
+        eventually(lambda: len(ids(broker, "aaa")) == 1)
+
+
+def test_once_fails_where_the_broker_refuses_a_queue(start: Start, broker: Server) -> None:
+    with redis.Redis.from_url(broker.url) as client:
+        client.set("default", "no list")
+    enqueue(1)
+    relay = start("-m", "durable_shop.manage", "relay", "--once")
+    assert relay.process.wait(30) == 1
+    assert "Queue default cannot be published to" in relay.words
+
+
+def test_a_relay_ends_while_a_message_is_on_its_way_to_a_broker_that_hangs(
+    start_relay: Start, broker: Server
+) -> None:
+    """Given a connection that is made, when the broker freezes, then the row is looked for."""
+    relay = start_relay()
+    enqueue(1)
+    eventually(lambda: len(ids(broker)) == 1)
+    with frozen(broker.process.pid):
+        (second,) = enqueue(1)
+        eventually(lambda: TaskRow.objects.filter(id=second, state=2).exists())
+        assert ends_soon(relay)
     start_relay()
-    start_worker()
-    eventually(lambda: notes() == ["goes on"])
-    assert TaskRow.objects.get().queue == "aaa"
+    eventually(lambda: second in ids(broker))

@@ -13,6 +13,7 @@ from django.shortcuts import redirect
 
 from .. import cancel as cancelling
 from .. import failed as failed_set
+from ..errors import TasksHeld
 from ..models import State
 from ..selection import Selection, by_index, count
 from . import acting, backlog, choosing, forms, listing, permissions, progress, words
@@ -47,8 +48,16 @@ def cancel(pages: "Pages", request: HttpRequest) -> HttpResponse:
         why = "; ".join(faults) or "tick the tasks first"
         pages.message_user(request, f"Nothing was cancelled: {why}.", messages.ERROR)
         return redirect(forms.back(pages, request))
-    if choice.ids:
-        return _ticked(pages, request, choice)
+    try:
+        if choice.ids:
+            return _ticked(pages, request, choice)
+        return _all(pages, request, choice, state)
+    except TasksHeld as held:
+        pages.message_user(request, str(held), messages.ERROR)
+        return redirect(forms.back(pages, request))
+
+
+def _all(pages: "Pages", request: HttpRequest, choice: choosing.Choice, state: int) -> HttpResponse:
     choice = choice.fixed(failed_set.now())
     if request.method == "POST" and "confirmed" in request.POST:
         return _go_on(pages, request, choice, of_state(choice, State(state)))

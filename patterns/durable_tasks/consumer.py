@@ -118,7 +118,7 @@ class DurableConsumer(Consumer):
         """Tell whether a durable message names a task that would run without its arguments."""
         if unknown.PUBLICATION not in headers:
             return False
-        task = self.app.tasks.get(headers.get("task"))
+        task = self.app.tasks.get(str(headers.get("task")))
         return task is not None and not isinstance(task, DurableTask)
 
     def _put_back(self, message: Any) -> None:

@@ -100,7 +100,8 @@ class DurableTask(Hooks, Task):  # type: ignore[type-arg]  # generic in the stub
             request = self.request
             request.args, request.kwargs = arguments.decode(run.claim.arguments)
             request.retries = run.claim.retries
-            type(self).before_start(self, str(request.id), request.args, request.kwargs)
+            args = tuple(request.args)
+            type(self).before_start(self, str(request.id), args, request.kwargs)
             return following(*request.args, **request.kwargs)
 
         self.request.update({RUN: run})

@@ -11,7 +11,7 @@ from durable_shop.celery import app
 from durable_shop.tasks import misbehave, write
 
 
-@app.task(name="befores.received", time_limit=3, soft_time_limit=None)
+@app.task(name="befores.received")
 def received(how):
     """Write; what happens before it is the receiver's."""
     write("received")

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import router, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from .models import QueuedMail
@@ -21,6 +21,7 @@ Call = tuple[Sequence[Any], Mapping[str, Any]]  # args and kwargs of one deliver
 # Mails whose recipients differ are written by one CASE; its length is what such a statement costs.
 WRITTEN_AT_ONCE = 200
 SHOWN_RECIPIENTS = 3
+MOST_FOUND = 5_000  # more than anybody looks through; a statement bears the ids of so many
 
 
 def send_again(deliver: Any, ids: Sequence[UUID], *, by: str) -> int:
@@ -80,6 +81,22 @@ def describe(task: Any, each: Sequence[Call]) -> list[str]:
         for mail in rows.only("recipients", "subject")
     }
     return [said.get(_call(call)[0], "") for call in each]
+
+
+def described_as(task: Any, text: str) -> list[Call]:
+    """Return the deliveries of mails with this text in a recipient or the subject, none of those
+    that are over: the newest failed ones and the newest that wait, so many of each at most."""
+    rows = QueuedMail.objects.using(router.db_for_read(QueuedMail))
+    found = rows.filter(Q(recipients__icontains=text) | Q(subject__icontains=text))
+    newest = (
+        found.filter(failed_at__isnull=False).order_by("-failed_at"),
+        found.waiting().order_by("-touched_at"),
+    )
+    return [
+        ((str(pk), publication), {})
+        for mails in newest
+        for pk, publication in mails.values_list("pk", "publication")[:MOST_FOUND]
+    ]
 
 
 def recipients(mail: QueuedMail) -> str:

@@ -36,6 +36,7 @@ OF_DELIVERY: dict[str, Any] = {
     "on_replay": again.on_replay,
     "on_discard": again.on_discard,
     "describe": again.describe,
+    "described_as": again.described_as,
 }
 # Each statement commits by itself.
 OF_CLEANING: dict[str, Any] = {"atomic": False}

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 import pytest
@@ -126,6 +127,10 @@ def test_a_message_that_cannot_be_a_task_is_a_row_with_its_bytes_and_its_event(
     rows = list(ended(4).values())
     assert sorted(row.reason for row in rows) == ["malformed"] * 3 + ["unknown"]
     assert all(row.message and kinds(row) == ["failed"] and row.failures == 1 for row in rows)
+    assert {row.worker for row in rows} == {"w0@test"}
+    assert {row.origin for row in rows if row.name} == {f"{gethostname()}:{os.getpid()}"}
+    events = Event.objects.filter(task_id__in=[row.id for row in rows])
+    assert {event.at_worker for event in events} == {"w0@test"}
     eventually(lambda: notes() == ["good"])
 
 

@@ -1,6 +1,7 @@
 """A failed mail and its failed task are one thing: whoever takes it from which side."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -82,6 +83,25 @@ def test_a_task_is_known_by_its_mail_s_recipients_and_subject_and_not_by_what_it
         described = deliver.describe([call(first), ((str(uuid4()), 1), {}), call(second)])
     assert described == [f"to {A}, {B}: <b>Order</b>", "", f"to {A}, {B}, c@d.org and 1 more: many"]
     assert len(queries) == 1
+
+
+def test_mails_that_are_not_over_are_found_by_recipient_and_subject_the_newest_first() -> None:
+    older = failed("older", failed_at=timezone.now() - timedelta(days=1))
+    newer, waits = failed("Order 7", publication=3), mail("it waits")
+    mail("sent", sent_at=timezone.now())
+    mail("late", expired_at=timezone.now())
+    failed("another", recipients=["c@example.com"])
+    assert deliver.described_as("B@Example") == [call(newer, 3), call(older), call(waits)]
+    assert deliver.described_as("order") == [call(newer, 3)]
+    assert deliver.described_as("the reset link") == []
+    assert deliver.described_as("%") == []
+
+
+def test_what_is_found_by_recipient_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(again, "MOST_FOUND", 1)
+    failed("older", failed_at=timezone.now() - timedelta(days=1))
+    newer = failed("newer")
+    assert deliver.described_as(A) == [call(newer)]
 
 
 @pytest.mark.parametrize("hook", [deliver.on_replay, deliver.on_discard, deliver.describe])

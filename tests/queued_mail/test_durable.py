@@ -12,8 +12,12 @@ import psutil
 import pytest
 from mail_shop.models import Order
 
-from patterns.durable_tasks.models import Event, TaskRow
+from patterns.durable_tasks import sought
+from patterns.durable_tasks.hooks import Hooks
+from patterns.durable_tasks.models import Event, State, TaskRow
+from patterns.durable_tasks.selection import Selection, rows
 from patterns.queued_mail.models import QueuedMail
+from patterns.queued_mail.tasks import OF_DELIVERY
 from tests.queued_mail.conftest import SMTPServer, Worker, eventually
 
 Start = Callable[..., Worker]
@@ -81,6 +85,17 @@ def test_a_mail_and_its_task_commit_together_or_not_at_all(durable: Any) -> None
     durable.send("one", "two", QUEUED_MAIL_TEST_BROKER="redis://127.0.0.1:1/0")  # nobody there
     assert TaskRow.objects.filter(name="queued_mail.deliver", queue="mail").count() == 2
     assert QueuedMail.objects.waiting().count() == 2
+
+
+def test_the_task_of_a_mail_is_found_by_the_mail_s_recipient(
+    durable: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    durable.send("one", "two", QUEUED_MAIL_TEST_BROKER="redis://127.0.0.1:1/0")
+    QueuedMail.objects.filter(subject="two").update(recipients=["ben@example.com"])
+    task = type("Deliver", (Hooks,), {"name": "queued_mail.deliver", **OF_DELIVERY})()
+    monkeypatch.setattr(sought, "all_tasks", lambda: [task])
+    [row] = rows(Selection(states=(State.READY,), text="BEN@example"), 10)
+    assert str(QueuedMail.objects.get(subject="two").pk) in row.arguments
 
 
 def test_a_frozen_broker_holds_up_no_mail(durable: Any) -> None:

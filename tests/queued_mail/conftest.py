@@ -204,7 +204,7 @@ class SMTPServer:
 
     def start(self) -> Controller:
         controller = Controller(
-            self, hostname="127.0.0.1", port=self.port, data_size_limit=50_000_000
+            self, hostname="127.0.0.1", port=self.port, data_size_limit=50_000_000, ready_timeout=60
         )
         controller.start()
         return controller

@@ -25,9 +25,9 @@ LONGEST_CALL_SECONDS = 60
 # How long the provider answers a repeated key with the first charge; later it would charge again.
 # A promise of theirs: take it from your provider's documentation.
 KEEPS_KEY_HOURS = 24
-TRY_LATER = frozenset(
-    {408, 425, 429}
-)  # "timeout", "too early", "too many": said by a healthy server
+# "timeout", "conflict", "too early", "too many": said by a healthy server. A conflict is a first
+# request with the key that is still being worked on: ours of before, whose answer did not come.
+TRY_LATER = frozenset({408, 409, 425, 429})
 TEXT_LENGTH = 255  # what a column of ours holds; a longer id is no id, a longer reason is cut
 NO_REASON = "The card was declined."
 
@@ -112,7 +112,7 @@ def _raise_for_status(response: httpx.Response) -> None:
         401: "check PAYMENTS_API_KEY",
         403: "check PAYMENTS_API_KEY",
         404: "check PAYMENTS_URL",
-        409: "the idempotency key was used with another amount, currency or reference",
+        422: "the idempotency key was used with another amount, currency or reference",
     }.get(response.status_code, "see the provider's documentation")
     raise PaymentRefused(f"the payment provider answered {status}: {remedy}")
 

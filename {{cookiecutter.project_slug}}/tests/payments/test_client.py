@@ -70,7 +70,7 @@ def test_a_declined_card_is_permanent_and_says_why(payment_provider: PaymentProv
 
 def test_a_key_with_another_amount_is_refused(payment_provider: PaymentProvider) -> None:
     charge()
-    with pytest.raises(PaymentRefused, match=r"409 .*another amount"):
+    with pytest.raises(PaymentRefused, match=r"422 .*another amount"):
         charge(amount_cents=1)
 
 
@@ -86,6 +86,16 @@ def test_a_wrong_key_names_the_setting_and_not_its_value(
 def test_a_failing_provider_is_asked_again(payment_provider: PaymentProvider) -> None:
     payment_provider.control(fail_next=1)
     with pytest.raises(PaymentUnavailable, match="503") as unavailable:
+        charge()
+    assert ShopTask().is_transient(unavailable.value)
+    charge()
+
+
+def test_a_provider_that_is_busy_with_the_same_key_is_asked_again(
+    payment_provider: PaymentProvider,
+) -> None:
+    payment_provider.control(in_progress_next=1)
+    with pytest.raises(PaymentUnavailable, match="409") as unavailable:
         charge()
     assert ShopTask().is_transient(unavailable.value)
     charge()
@@ -186,7 +196,7 @@ def test_an_answer_about_another_charge_is_for_a_person(
         charge()
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504])
 def test_a_busy_provider_is_asked_again_when_it_asks_for_it(answer: Answer, status: int) -> None:
     answer(status, b"", Retry_After="120")
     with pytest.raises(PaymentUnavailable) as unavailable:

@@ -11,7 +11,7 @@ def shown_path(request: Any) -> str:
     match = request.resolver_match or looked_up(request)
     if match is None:
         return "(a path of no view)"
-    if match.captured_kwargs or match.args:
+    if match.kwargs or match.args:
         return f"{request.path.removesuffix(request.path_info)}/{match.route}"
     return str(request.path)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import django
 from environs import validate
-from gunicorn.glogging import Logger
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 from config.environment import project_environment
 from config.readiness import wait_until_ready
@@ -32,7 +32,7 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
 control_socket_disable = True
 
 
-class logger_class(Logger):  # noqa: N801  gunicorn's name for the setting
+class logger_class(Logger):  # type: ignore[misc]  # noqa: N801  a setting
     """Gunicorn's own log, and its access log where that is switched on, without secret paths."""
 
     def setup(self, cfg: Any) -> None:

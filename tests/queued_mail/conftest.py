@@ -176,6 +176,8 @@ class SMTPServer:
     delay_seconds: float = 0.0
     offers: int = 0
     goes_on: bool = False
+    wants_login: bool = False
+    takes_before_it_waits: bool = False
 
     def go_on(self) -> None:
         """Answer at once, also those who wait."""
@@ -191,11 +193,15 @@ class SMTPServer:
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         self.offers += 1
+        if self.takes_before_it_waits:
+            self.mails.append((envelope.mail_from, envelope.rcpt_tos, envelope.original_content))
         until = time.monotonic() + self.delay_seconds
         while time.monotonic() < until and not self.goes_on:
             await asyncio.sleep(0.01)
         if self.replies_to_data:
             return self.replies_to_data.pop(0)
+        if self.takes_before_it_waits:
+            return "250 OK"
         self.mails.append((envelope.mail_from, envelope.rcpt_tos, envelope.original_content))
         return "250 OK"
 
@@ -204,7 +210,12 @@ class SMTPServer:
 
     def start(self) -> Controller:
         controller = Controller(
-            self, hostname="127.0.0.1", port=self.port, data_size_limit=50_000_000
+            self,
+            hostname="127.0.0.1",
+            port=self.port,
+            data_size_limit=50_000_000,
+            ready_timeout=60,  # seconds
+            auth_required=self.wants_login,
         )
         controller.start()
         return controller

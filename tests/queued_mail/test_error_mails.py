@@ -92,6 +92,31 @@ def test_an_error_is_mailed_while_the_database_is_stopped(
     assert "only-for-tests" not in text(mail)  # nor the settings
 
 
+@pytest.mark.parametrize("is_early", [False, True], ids=["in the view", "in a middleware"])
+def test_an_error_mail_names_the_route_where_the_path_holds_a_token(
+    handler: ErrorMailHandler, smtp: SMTPServer, settings: Any, is_early: bool
+) -> None:
+    if is_early:
+        settings.MIDDLEWARE = [*settings.MIDDLEWARE, "mail_shop.middleware.broken"]
+    answer = Client(raise_request_exception=False).get("/reset/MQ/the-live-token/")
+
+    assert answer.status_code == 500
+    [mail] = arrived(smtp)
+    route = "/reset/<uidb64>/<token>/"
+    assert mail["Subject"] == f"[Shop] ERROR: Internal Server Error: {route}"
+    assert f"GET {route}" in text(mail)
+    assert b"the-live-token" not in smtp.mails[0][2]
+
+
+def test_an_error_mail_about_a_path_of_no_view_does_not_show_it(
+    handler: ErrorMailHandler, smtp: SMTPServer, settings: Any
+) -> None:
+    settings.MIDDLEWARE = ["mail_shop.middleware.broken"]
+    Client(raise_request_exception=False).get("/reset/MQ/the-live-token/typo")
+    arrived(smtp)
+    assert b"the-live-token" not in smtp.mails[0][2]
+
+
 def test_an_error_mail_does_not_go_through_the_queue(
     handler: ErrorMailHandler, smtp: SMTPServer
 ) -> None:

@@ -81,7 +81,7 @@ class SmtpServer:
         self.refuse_next = self.offers = 0
         self.refusal = ""
         self.port = free_port()
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, ready_timeout=60)
 
     @property
     def url(self) -> str:

@@ -19,6 +19,8 @@ HELD_SECONDS = 10
 # What was marked longer ago has been sent, or never will be.
 SENT_SECONDS = 4
 
+# Here and in publication.py, a row that somebody holds is passed over: a caller with its unique key
+# may do so for long, and a relay that waited for one would publish nothing.
 _HOLD = """
 WITH fast AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
 UPDATE durable_tasks_task SET leased_until = now()
@@ -43,7 +45,7 @@ taken AS MATERIALIZED (
     JOIN unnest(%(ids)s::uuid[], %(publications)s::uuid[]) AS h (id, publication)
         ON t.id = h.id AND t.publication = h.publication
     LEFT JOIN taken ON taken.rank = t.rank
-    WHERE t.state = 2
+    WHERE t.state = 2 FOR UPDATE OF t SKIP LOCKED
 ), again AS (
     SELECT id, publication FROM held ORDER BY is_overtaken DESC, rank, marked_at, due_at
     LIMIT (SELECT greatest(0, (SELECT count(*) FROM held WHERE is_overtaken),
@@ -55,13 +57,17 @@ FROM again, fast WHERE fast.set_config IS NOT NULL
     AND t.id = again.id AND t.publication = again.publication AND t.state = 2
 """
 _EXTEND = """
-UPDATE durable_tasks_task t SET leased_until = now() + make_interval(secs => %(lease)s)
-FROM unnest(%(ids)s::uuid[], %(publications)s::uuid[]) AS h (id, publication)
-WHERE t.id = h.id AND t.publication = h.publication AND t.state = 2
+UPDATE durable_tasks_task SET leased_until = now() + make_interval(secs => %(lease)s)
+WHERE id = ANY(ARRAY(
+    SELECT t.id FROM durable_tasks_task t
+    JOIN unnest(%(ids)s::uuid[], %(publications)s::uuid[]) AS h (id, publication)
+        ON t.id = h.id AND t.publication = h.publication
+    WHERE t.state = 2 FOR UPDATE OF t SKIP LOCKED))
 """
 _END_ALL = """
-UPDATE durable_tasks_task SET leased_until = now()
-WHERE state = 2 AND leased_until < now() + make_interval(secs => %s)
+UPDATE durable_tasks_task SET leased_until = now() WHERE id = ANY(ARRAY(
+    SELECT id FROM durable_tasks_task
+    WHERE state = 2 AND leased_until < now() + make_interval(secs => %s) FOR UPDATE SKIP LOCKED))
 """
 
 

@@ -41,14 +41,18 @@ SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan'
 # A function (migration 0004), planned once a session. It locks the queue's row until the commit:
 # one relay marks a queue at a time, and a pause waits for it.
 _MARK = "SELECT * FROM durable_tasks_mark(%(queue)s, %(window)s, %(lease)s)"
+# Those that somebody holds stay marked, and are looked for when their lease ends (see lost.py).
 _OURS = """
-FROM unnest(%s::uuid[], %s::uuid[]) AS marked (id, publication)
-WHERE t.id = marked.id AND t.publication = marked.publication AND t.state = 2
+WHERE id = ANY(ARRAY(
+    SELECT t.id FROM durable_tasks_task t
+    JOIN unnest(%s::uuid[], %s::uuid[]) AS marked (id, publication)
+        ON t.id = marked.id AND t.publication = marked.publication
+    WHERE t.state = 2 FOR UPDATE OF t SKIP LOCKED))
 """
 _UNMARK = f"""
-UPDATE durable_tasks_task t SET state = 1, publication = NULL, leased_until = NULL {_OURS}
+UPDATE durable_tasks_task SET state = 1, publication = NULL, leased_until = NULL {_OURS}
 """  # noqa: S608  constants
-_END_LEASE = f"UPDATE durable_tasks_task t SET leased_until = now() {_OURS}"  # noqa: S608
+_END_LEASE = f"UPDATE durable_tasks_task SET leased_until = now() {_OURS}"  # noqa: S608
 _FAIL = """
 UPDATE durable_tasks_task SET state = 4, reason = 'unpublishable', error = %s, publication = NULL,
     failed_at = now(), first_failed_at = coalesce(first_failed_at, now()), leased_until = NULL,

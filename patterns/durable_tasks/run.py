@@ -18,7 +18,7 @@ from celery.exceptions import (
 from celery.worker import state
 from django.db import connections, transaction
 
-from . import commit_errors, configuration, fresh, next_steps, settle
+from . import commit_errors, configuration, fresh, lease, next_steps, settle
 from .claim import Claim, session_name
 from .errors import ClaimLost, CompletingMisused, TaskEnded
 
@@ -67,6 +67,7 @@ class Run:
             yield completion
             self._end(completion.result)
         self.is_completed = True
+        lease.let_go()  # there is no row to renew, for which the watchdog would end this process
 
     def _misuse(self) -> str:
         if self.is_atomic:

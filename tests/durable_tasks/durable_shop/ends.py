@@ -149,6 +149,16 @@ def slow_outside(self, text, path):
         write(text)
 
 
+@app.task(name="ends.goes_on", atomic=False, bind=True)
+def goes_on(self, path):
+    """Complete; then go on until there is a file."""
+    with self.completing():
+        write("completed")
+    while not Path(path).exists():
+        time.sleep(0.02)
+    write(f"went on, {os.getpid()}")
+
+
 @app.task(name="ends.locking")
 def locking(text, path):
     """Hold a row's lock; the first run waits for a file."""

@@ -121,10 +121,10 @@ def wrong_database() -> Iterator[CheckMessage]:
 def wrong_isolation(alias: str) -> Iterator[CheckMessage]:
     """An isolation under which a run cannot end once its lease has been renewed beside it."""
     options = connections[alias].settings_dict.get("OPTIONS") or {}
-    level = options.get("isolation_level")
+    level = int(options.get("isolation_level", IsolationLevel.READ_COMMITTED))
     named = STRICTER.search(str(options.get("options") or ""))
-    if named or (level is not None and int(level) > IsolationLevel.READ_COMMITTED):
-        told = named[0] if named else f"isolation_level {IsolationLevel(int(level)).name}"
+    if named or level > IsolationLevel.READ_COMMITTED:
+        told = named[0] if named else f"isolation_level {IsolationLevel(level).name}"
         yield Error(
             f"DATABASES[{alias!r}]['OPTIONS'] has {told}: the row of a task that runs for longer"
             " than a third of its lease is renewed meanwhile, so that the task's own transaction"

@@ -26,6 +26,8 @@ SENT_SECONDS = 4
 # and not thousands, and what has a long way to its turn gets there. An old copy starts nothing.
 HIDDEN_SECONDS = 600
 
+# Here and in publication.py, a row that somebody holds is passed over: a caller with its unique key
+# may do so for long, and a relay that waited for one would publish nothing.
 _HOLD = """
 WITH fast AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
 UPDATE durable_tasks_task SET leased_until = now()

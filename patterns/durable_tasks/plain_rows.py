@@ -119,7 +119,7 @@ def _values(ended: Ended) -> list[Any]:
         "\n".join(filter(None, (error, clean(why, ERROR_CHARACTERS), own_id(ended.task_id)))),
         cut(ended.trace),
         kept,
-        clean(arguments.show(arguments.redacted(ended.task, args, kwargs)), ERROR_CHARACTERS * 2),
+        arguments.show(arguments.redacted(ended.task, args, kwargs)),
         _text(options_of(request)),
         clean(str(getattr(request, "hostname", None) or ""), NAME_CHARACTERS),
         int(getattr(request, "retries", None) or 0),

@@ -82,10 +82,18 @@ def process_lost(task_id: str, publication: str, pid: int | None, error: str) ->
 def timed_out(task_id: str, publication: str, pid: int | None, error: str) -> None:
     """Fail a task whose process is about to be killed at its hard time limit.
 
-    One that had not begun is no slow task: it counts as a crash.
+    One that had not begun is no slow task: it counts as a crash. Its session ends with it: the
+    server would work on. In one transaction, so that the body, which sees its session end before it
+    is killed, does not end the task in another way.
     """
-    values = [clean(error, ERROR_CHARACTERS), task_id, publication, process_name(pid or 0)]
-    if not fresh.execute(TIMED_OUT, values):
+    process = [task_id, publication, process_name(pid or 0)]
+    with fresh.cursor() as cursor:
+        cursor.execute(_OF_PROCESS, process)
+        claims = [row[1] for row in cursor.fetchall()]
+        cursor.execute(TIMED_OUT, [clean(error, ERROR_CHARACTERS), *process])
+        has_begun = bool(cursor.rowcount)
+        _end_sessions(cursor, claims)
+    if not has_begun:
         _crashed_before(task_id, publication, error)
 
 

@@ -286,7 +286,7 @@ class DurableTask(Hooks, Task):  # type: ignore[type-arg]  # generic in the stub
         try:
             return claim.claim(str(self.request.id), publication, str(self.request.hostname))
         except (OperationalError, InterfaceError) as error:
-            raise Ignore("The database is away; the task's row is there.") from error
+            raise Ignore(f"Not claimed; the task's row is there: {settle.words(error)}") from error
 
 
 @contextmanager

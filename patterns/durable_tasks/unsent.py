@@ -51,7 +51,7 @@ def _write(app: Celery, entry: Any, error: BaseException) -> None:
         clean(text, ERROR_CHARACTERS) + clean(why, ERROR_CHARACTERS),
         stack(error),
         encoded,
-        clean(arguments.show(arguments.redacted(task, args, kwargs)), 2 * ERROR_CHARACTERS),
+        arguments.show(arguments.redacted(task, args, kwargs)),
         clean(f"beat:{entry.name}", NAME_CHARACTERS),
         calls.origin(os.getpid()),
     ]

@@ -9,7 +9,7 @@ from durable_shop import tasks
 from durable_shop.models import Note
 
 from patterns.durable_tasks.models import TaskRow
-from tests.durable_tasks.conftest import Start, all_done, notes
+from tests.durable_tasks.conftest import Start, all_done, failed, notes
 from tests.queued_mail.conftest import eventually
 
 
@@ -62,6 +62,28 @@ def test_an_error_in_the_commit_that_may_pass_is_retried(
             )
     assert notes() == ["late"]
     assert not TaskRow.objects.exists()
+
+
+def test_an_error_in_the_commit_that_will_not_pass_is_a_failure_that_says_what_it_was(
+    start_relay: Start, start_worker: Start
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "ALTER TABLE durable_shop_note ADD CONSTRAINT one_of_each UNIQUE (text)"
+            " DEFERRABLE INITIALLY DEFERRED"
+        )
+    try:
+        tasks.write("twice")
+        start_relay()
+        start_worker()
+        tasks.write_note.delay("twice")
+        row = failed()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE durable_shop_note DROP CONSTRAINT one_of_each")
+    assert (row.reason, row.exception, row.retries) == ("error", "IntegrityError", 0)
+    assert "one_of_each" in row.error
+    assert notes() == ["twice"]
 
 
 # A deferred trigger runs in the COMMIT; a sequence counts on when its transaction rolls back.

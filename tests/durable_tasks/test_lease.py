@@ -75,3 +75,17 @@ def test_the_watchdog_left_armed_by_a_task_ends_no_process_that_has_no_lease(
     ends.pid.delay()
     eventually(lambda: len(notes()) == 4 and all_done())
     assert len(set(notes())) == 1, worker.words
+
+
+def test_a_body_that_goes_on_after_it_has_completed_is_not_ended(
+    start_relay: Start, start_worker: Start, tmp_path: Path
+) -> None:
+    start_relay(**LEASE)
+    worker = start_worker(**LEASE)
+    ends.goes_on.delay(str(tmp_path / "go"))
+    eventually(lambda: notes() == ["completed"] and all_done())
+    time.sleep(5)  # longer than a lease: its watchdog would have acted
+    (tmp_path / "go").touch()
+    eventually(lambda: len(notes()) == 2, 20)
+    assert "Timeout (" not in worker.words
+    assert "taken over" not in worker.words

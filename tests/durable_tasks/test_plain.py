@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
@@ -293,6 +294,18 @@ def test_a_message_that_comes_again_fails_no_row_that_waits_or_runs_or_is_durabl
     before = TaskRow.objects.values().get()
     assert not plain_rows.keep(ended(row.id))
     assert TaskRow.objects.values().get() == before
+
+
+@pytest.mark.parametrize(
+    "long", ["\\'\"\n" * 3000, "\x01" * 9000, "\0" * 9000], ids=["quotes", "control", "nul"]
+)
+def test_long_arguments_are_shown_cut_and_as_what_a_replay_can_read(long: str) -> None:
+    id = uuid4()
+    told = replace(ended(id), args=(long, [long] * 5), kwargs={"more": long})
+    assert plain_rows.keep(told)
+    shown = json.loads(TaskRow.objects.get(pk=id).shown)
+    assert len(shown) == 2
+    assert all(0 < len(each) <= 2 * arguments.SHOWN_CHARACTERS for each in shown)
 
 
 def test_a_failed_plain_row_is_failed_again_and_keep_says_that_it_was_written() -> None:

@@ -52,22 +52,24 @@ BEGIN
 END $$;
 """
 # Not waited for by fsync, see claim.py. Paused, expired, cancelled, taken: nothing starts, and
-# what it returns is NULL.
+# what it returns is NULL. One that has claimed already and asks again has started: a pause or an
+# expiry that came in between does not take the row from it. Who holds the row for longer than the
+# lock's timeout is a caller with its unique key: the lease would pass while it is waited for.
 CLAIM = f"""
 CREATE FUNCTION durable_tasks_claim(
     task_id uuid, of_message uuid, new_claim uuid, by_worker text, by_process text,
     lease_seconds float8,
     OUT its_name text, OUT its_queue text, OUT its_arguments text, OUT its_options text,
     OUT its_retries int, OUT its_crashes int
-) LANGUAGE plpgsql {BY_INDEX} AS $$
+) LANGUAGE plpgsql {BY_INDEX} SET lock_timeout = '2s' AS $$
 BEGIN
     UPDATE durable_tasks_task t SET state = 3, claim = new_claim, worker = by_worker,
         process = by_process, started_at = now(), unique_key = NULL, unknown_since = NULL,
         leased_until = now() + make_interval(secs => lease_seconds)
     WHERE t.id = task_id AND t.publication = of_message
-        AND (t.state = 2 OR t.state = 3 AND t.claim = new_claim)
-        AND (t.expires_at IS NULL OR t.expires_at > now())
-        AND NOT EXISTS (SELECT FROM durable_tasks_queue q WHERE q.name = t.queue AND q.is_paused)
+        AND (t.state = 3 AND t.claim = new_claim
+            OR t.state = 2 AND (t.expires_at IS NULL OR t.expires_at > now())
+            AND NOT EXISTS (SELECT FROM durable_tasks_queue q WHERE q.name = t.queue AND q.is_paused))
     RETURNING t.name, t.queue, t.arguments, t.options, t.retries, t.crashes
     INTO its_name, its_queue, its_arguments, its_options, its_retries, its_crashes;
     IF FOUND THEN

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import django
 import pytest
 from development.postgres import start_postgres
+from development.server import Server
 from django.db import connection
 from django.test import Client
 
@@ -66,17 +68,27 @@ def fail(words: str) -> None:
         logger.exception("An order is stuck: %s", words)
 
 
+@pytest.fixture
+def own_postgres() -> Iterator[Server]:
+    # Not in pytest's folder: see migrated_postgres().
+    with TemporaryDirectory(prefix="postgres-") as folder:
+        server = start_postgres(Path(folder), database="shop", durable=False)
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
 def test_an_error_is_mailed_while_the_database_is_stopped(
     handler: ErrorMailHandler,
     smtp: SMTPServer,
-    tmp_path: Path,
+    own_postgres: Server,
 ) -> None:
-    server = start_postgres(tmp_path / "postgres", database="shop", durable=False)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(connection.settings_dict, "HOST", socket_folder(server.url))
+        patch.setitem(connection.settings_dict, "HOST", socket_folder(own_postgres.url))
         connection.close()
         connection.ensure_connection()
-        server.stop()
+        own_postgres.stop()
         client = Client(raise_request_exception=False)
         answer = client.post("/reset/", {"email": "pat@example.com", "password": "correct horse"})
         connection.close()

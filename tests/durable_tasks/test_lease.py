@@ -26,7 +26,7 @@ def leased_until() -> float:
             " FROM durable_tasks_task"
         )
         left, until = cursor.fetchone()
-    assert left > 0, "its lease has ended while it runs"
+    assert (left or 0) > 0, "its lease has ended while it runs"
     return float(until.timestamp())
 
 

@@ -167,7 +167,9 @@ def test_a_unique_key_enqueues_once_while_it_has_not_started() -> None:
 
 def test_a_unique_key_is_free_when_its_task_has_started() -> None:
     first = tasks.write_note.apply_async(("one",), unique_key="k")
-    TaskRow.objects.update(unique_key=None, state=3)  # as the claim does
+    publication = uuid.uuid4()
+    TaskRow.objects.update(state=2, publication=publication)
+    assert claim.claim(first.id, str(publication), "w@test")
     assert tasks.write_note.apply_async(("two",), unique_key="k").id != first.id
 
 

@@ -29,14 +29,15 @@ def test_a_frozen_run_gives_up_its_locks_when_its_lease_ends(
     start_relay: Start, start_worker: Start
 ) -> None:
     locked = Note.objects.create(text="locked")
-    start_relay(DURABLE_TEST_LEASE="3")
-    frozen = start_worker(DURABLE_TEST_LEASE="3", DURABLE_TEST_SLEEP="1")
+    lease = {"DURABLE_TEST_LEASE": "10"}  # longer than a busy machine holds up who is to live
+    start_relay(**lease)
+    frozen = start_worker(**lease, DURABLE_TEST_SLEEP="30")  # it is frozen by then
     tasks.hold_lock.delay(locked.pk)
     eventually(lambda: "holds the lock" in frozen.words)
     os.killpg(frozen.pid, signal.SIGSTOP)
     try:
-        start_worker(DURABLE_TEST_LEASE="3", DURABLE_TEST_SLEEP="0")
-        eventually(all_done, seconds=40)
+        start_worker(**lease, DURABLE_TEST_SLEEP="0")
+        eventually(all_done, seconds=90)
     finally:
         os.killpg(frozen.pid, signal.SIGCONT)
     assert notes() == ["locked", "written under the lock"]

@@ -170,7 +170,9 @@ def test_a_unique_key_enqueues_once_while_it_has_not_started() -> None:
 
 def test_a_unique_key_is_free_when_its_task_has_started() -> None:
     first = tasks.write_note.apply_async(("one",), unique_key="k")
-    TaskRow.objects.update(unique_key=None, state=3)  # as the claim does
+    publication = uuid.uuid4()
+    TaskRow.objects.update(state=2, publication=publication)
+    assert claim.claim(first.id, str(publication), "w@test")
     assert tasks.write_note.apply_async(("two",), unique_key="k").id != first.id
 
 
@@ -298,7 +300,7 @@ def test_a_relay_waits_for_no_caller_that_holds_a_row_by_its_key() -> None:
         publication.unmark([marked])
         with connection.cursor() as cursor:
             values = {"ids": [row.id], "publications": [row.publication], "queue": "default"}
-            values |= {"lease": 30, "marked_by": timezone.now(), "depth": 0}
+            values |= {"lease": 30, "marked_by": timezone.now(), "depth": 0, "hidden": 600}
             cursor.execute(lost._AGAIN, values)
             cursor.execute(lost._EXTEND, values)
         connection.close()

@@ -21,7 +21,7 @@ from durable_shop.celery import app
 
 from patterns.durable_tasks import arguments, failed, patience, plain_rows
 from patterns.durable_tasks.models import Event, State, TaskRow
-from tests.durable_tasks.conftest import Start, notes
+from tests.durable_tasks.conftest import Start, has_said, notes
 from tests.durable_tasks.envelopes import changed, plain_message, push
 from tests.durable_tasks.failures import fail
 from tests.durable_tasks.test_consumer import database_away
@@ -345,7 +345,7 @@ def test_a_worker_that_is_killed_while_it_records_loses_nothing_else(start_worke
 def test_what_a_stock_app_of_the_project_tells_is_kept(start: Start, broker: Server) -> None:
     command = ("-m", "celery", "-A", "durable_shop.stock", "worker", "-Q", "stock", "-n", "s@host")
     worker = start(*command, "-c", "1", "-l", "INFO")
-    eventually(lambda: " ready." in worker.words)
+    eventually(lambda: has_said(worker, " ready."))
     with stock.app.connection_for_write(broker.url) as connection:
 
         def send(name: str, how: str, **options: Any) -> str:
@@ -357,7 +357,7 @@ def test_what_a_stock_app_of_the_project_tells_is_kept(start: Start, broker: Ser
         ids = {
             "error": send("stock.ends", "raise"),
             "error rejected": send("stock.ends", "reject"),
-            "time_limit": send("stock.ends", "sleep"),
+            "time_limit": send("stock.overruns", "sleep"),
             "unknown": send("nobody.knows", "x"),
             "expired": send("stock.ends", "late", expires=datetime(2020, 1, 1, tzinfo=UTC)),
         }

@@ -269,7 +269,7 @@ class Worker:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(20)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.kill()
 
@@ -317,14 +317,17 @@ def start_worker(start: Callable[..., Worker]) -> Callable[..., Worker]:
         command += ["-n", f"w{next(numbers)}@test", "-l", "INFO"]
         command += ["--without-gossip", "--without-mingle"]
         worker = start(*command, QUEUED_MAIL_TEST_SMTP_PORT=str(smtp_port), **environment)
-        eventually(lambda: " ready." in worker.words or fail_if_ended(worker))
+        eventually(lambda: has_said(worker, " ready."))
         return worker
 
     return begin
 
 
-def fail_if_ended(worker: Worker) -> bool:
-    assert worker.process.poll() is None, worker.words
+def has_said(worker: Worker, text: str) -> bool:
+    has_ended = worker.process.poll() is not None  # first: it may say so and end between two looks
+    if text in worker.words:
+        return True
+    assert not has_ended, worker.words
     return False
 
 

@@ -277,3 +277,11 @@ def ignored(text):
     """Write, and say that nobody need know."""
     write(text)
     raise Ignore
+
+
+@app.task(name="ends.leaves_open", atomic=False)
+def leaves_open(text):
+    """Begin a transaction by hand, and fail without ending it."""
+    connection.set_autocommit(False)
+    write(text)
+    raise ValueError("told to")

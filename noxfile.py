@@ -40,6 +40,13 @@ def crash(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Measure durable tasks beside stock Celery (`-- --only relay,worker`, `-- --help`)."""
+    install_lock(session, "--compile-bytecode")
+    run(session, "python", "-m", "benchmarks.durable_tasks", *session.posargs)
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Run the kit's tests, then a generated shop's own, on real servers."""
     run_suites(session)

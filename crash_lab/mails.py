@@ -22,7 +22,7 @@ class MailBooks:
         self._lock = threading.Lock()
         self._arrived: Counter[str] = Counter()
         self._recipients: Counter[str] = Counter()
-        self._controller = Controller(self, hostname="127.0.0.1", port=port)
+        self._controller = Controller(self, hostname="127.0.0.1", port=port, ready_timeout=60)
 
     def start(self) -> None:
         """Take mails."""

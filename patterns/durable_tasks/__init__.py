@@ -15,8 +15,9 @@ Guarantees: given PostgreSQL's durability and, in the end, a relay and a worker 
     4. A task crashes `max_crashes` processes at most.
     5. Enqueuing needs the database alone: nothing waits for the broker.
 Not for: a firehose that may be lost (`durable = False`: an ordinary Celery task); databases other
-    than PostgreSQL; pools without processes (threads, gevent, eventlet); chords, link_error,
-    replace(), rate_limit and revoke, which are refused with the alternative.
+    than PostgreSQL; pools without processes (threads, gevent, eventlet); Django's pool of database
+    connections; chords, link_error, replace(), rate_limit and revoke, which are refused with the
+    alternative.
 Copy: this folder, with its migrations.
 Needs: django>=5.2 (up to 6.1), celery>=5.7 (with kombu, billiard), PostgreSQL>=14 with
     psycopg>=3.2, a broker, asgiref (comes with django).

@@ -79,7 +79,10 @@ def hide(value: Any, words: tuple[str, ...]) -> Any:
 
 
 def show(reprs: tuple[str, str]) -> str:
-    """Return both reprs as the row keeps them: as people write them, for they are looked for."""
+    """Return both reprs as the row keeps them: as people write them, for they are looked for.
+
+    They are cut, and not this text: it is read as JSON.
+    """
     text = _READABLE.encode(reprs)
     # A lone surrogate of somebody's own repr is no text to PostgreSQL.
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
@@ -106,4 +109,6 @@ def _is_secret(name: str, words: tuple[str, ...]) -> bool:
 def _repr(value: Any) -> str:
     """Return a bounded repr; Python's own where it is short, for Celery's is slow."""
     plain = repr(value)
-    return plain if len(plain) <= SHOWN_CHARACTERS else str(saferepr(value, SHOWN_CHARACTERS))
+    if len(plain) <= SHOWN_CHARACTERS:
+        return plain
+    return str(saferepr(value, SHOWN_CHARACTERS))[: 2 * SHOWN_CHARACTERS]

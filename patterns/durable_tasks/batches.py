@@ -101,7 +101,7 @@ WITH done AS (
     UPDATE durable_tasks_task SET state = 1, retries = 0, crashes = 0, due_at = now(), reason = '',
         expires_at = NULL, unknown_since = NULL, unique_key = NULL,
         shown = CASE shown WHEN '' THEN '["***", "***"]' ELSE shown END,
-        message = NULL, publication = NULL, claim = NULL, leased_until = NULL
+        message = NULL, worker = '', publication = NULL, claim = NULL, leased_until = NULL
     WHERE id = ANY(%s) AND state = 4 RETURNING id, name
 ), noted AS (
     INSERT INTO durable_tasks_event (task_id, name, kind, by)

@@ -23,6 +23,7 @@ class Broker:
         """Connect when first needed."""
         self.app = app
         self.is_new = False  # connected since the relay last asked what the broker still holds
+        self._has_refused = False
         self._connection: Any = None
         self._producer: Any = None
         self._declared: dict[str, Any] = {}
@@ -37,7 +38,7 @@ class Broker:
             self._connection.connect()
             channel = self._connection.default_channel
             self._producer = self.app.amqp.Producer(channel, auto_declare=False)
-            self.is_new = True
+            self.is_new, self._has_refused = self.is_new or not self._has_refused, False
             if not self._producer.supports_batch_publish:
                 logger.info("This broker takes messages one by one (see kombu's Producer.batch).")
         return self._producer
@@ -80,6 +81,11 @@ class Broker:
         known = self.app.connection_for_write()
         cause = (isinstance(error, BATCH_FAILED) and error.__cause__) or error
         return not isinstance(cause, known.channel_errors)
+
+    def renew(self) -> None:
+        """Connect anew after it has refused something: it was there, and has lost nothing."""
+        self.close()
+        self._has_refused = True
 
     def close(self) -> None:
         """Give the connection up."""

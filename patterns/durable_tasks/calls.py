@@ -22,6 +22,14 @@ LARGEST_FIRST = ("amqp", "pyamqp", "amqps")
 HIGHEST_PRIORITY = 255  # of a broker that has most of them
 # PostgreSQL indexes these, and its index takes no text of some kilobytes.
 NAME_CHARACTERS = 500
+# What Celery's own message says about a task, besides what the claim reads from the row.
+IN_MESSAGE = (
+    *("shadow", "ignore_result", "group_id", "group_index", "root_id", "parent_id"),
+    *("time_limit", "soft_time_limit"),
+)
+# Of these and the caller's headers, as JSON. AMQP has one frame for all headers of a message, of
+# 128 kB in most brokers: a quarter of it leaves room for the rest (see publication.py).
+HEADER_BYTES = 32_768
 # A chain carries the arguments of its steps.
 OPTIONS_FACTOR = 4
 
@@ -222,12 +230,24 @@ def _kept(app: Celery, name: str, options: Mapping[str, Any], limit: int) -> str
         text = str(dumps(kept))
     except (TypeError, ValueError, RecursionError) as error:
         raise ArgumentsRefused(f"The options of {name} are not JSON: {error}.") from error
+    if len(text) > HEADER_BYTES:  # else what travels is no larger either
+        _refuse_large_headers(name, kept)
     if len(text) > OPTIONS_FACTOR * limit:
         raise ArgumentsRefused(
             f"The options of {name} are {len(text):,} bytes, more than {OPTIONS_FACTOR * limit:,}."
             " Let each step enqueue the next one instead of a long chain."
         )
     return text
+
+
+def _refuse_large_headers(name: str, kept: Mapping[str, Any]) -> None:
+    sizes = {key: len(str(dumps(kept[key]))) for key in ("headers", *IN_MESSAGE) if key in kept}
+    if (total := sum(sizes.values())) > HEADER_BYTES:
+        largest = ", ".join(f"{key} {size:,}" for key, size in sizes.items() if size > 1000)
+        raise ArgumentsRefused(
+            f"The message headers of {name} are {total:,} bytes ({largest}), more than"
+            f" {HEADER_BYTES:,}. Pass data as arguments, which stay in the database."
+        )
 
 
 def _inherit(kept: dict[str, Any]) -> None:

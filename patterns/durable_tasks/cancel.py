@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db import connections, transaction
-
-from . import configuration
+from . import locks
 from .models import State
 from .selection import Selection
 from .settle import ERROR_CHARACTERS, clean
@@ -43,9 +41,9 @@ def cancel(ids: Iterable[UUID | str], *, by: str = "", is_running_too: bool = Tr
 
     `by` is who did it, for people. What a running one changes in the database is discarded; what
     it has done outside stays done. Ended tasks are left alone. Cancelled ones are in the failed
-    set, from where they can be replayed or discarded. Two at once: each is cancelled once.
+    set, from where they can be replayed or discarded. Two at once: each is cancelled once. Raises
+    `TasksHeld` where another transaction holds one of them for seconds: nothing was cancelled.
     """
-    database = configuration.database()
     by = clean(by, BY_CHARACTERS)
     values: list[Any] = [
         [UUID(str(each)) for each in ids],
@@ -53,7 +51,7 @@ def cancel(ids: Iterable[UUID | str], *, by: str = "", is_running_too: bool = Tr
         clean(f"Cancelled by {by or 'somebody'}.", ERROR_CHARACTERS),
         by,
     ]
-    with transaction.atomic(using=database), connections[database].cursor() as cursor:
+    with locks.bounded_for_people() as cursor:
         cursor.execute(_CANCEL, values)
         return [row[0] for row in cursor.fetchall()]
 
@@ -67,9 +65,8 @@ def cancel_all(
     """
     where, values = selection.where()
     done, last = 0, UUID(int=0)
-    database = configuration.database()
     while True:
-        with transaction.atomic(using=database), connections[database].cursor() as cursor:
+        with locks.bounded_for_people() as cursor:
             cursor.execute(_NEXT.format(where=where), [*values, last, AT_ONCE])
             ids = [row[0] for row in cursor.fetchall()]
             done += len(cancel(ids, by=by))

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import connections
 
-from . import configuration
+from . import configuration, locks
 
 MEASURE_SECONDS = 10.0
 # Counting a million rows takes a good part of a second: at most a fiftieth of the time goes there.
@@ -24,8 +24,10 @@ SELECT queue, sum(rows)::bigint FROM (
     SELECT queue, count(*) FROM durable_tasks_task WHERE state = 3 GROUP BY queue
 ) AS parts GROUP BY queue
 """
+# A queue's row that somebody's open transaction holds is left out: the others are not to wait.
 _MEASURED = """
-UPDATE durable_tasks_queue SET rows = %s, is_full = %s, measured_at = now() WHERE name = %s
+UPDATE durable_tasks_queue SET rows = %s, is_full = %s, measured_at = now() WHERE name = (
+    SELECT name FROM durable_tasks_queue WHERE name = %s FOR UPDATE SKIP LOCKED)
 """
 
 
@@ -33,15 +35,21 @@ def measure() -> float:
     """Count each queue's rows, and close one at its cap where it is set to refuse.
 
     Returns after how many seconds to count again. Between two counts a queue can pass its cap.
+    A queue whose row is locked keeps what was counted before. Raises what the database raises.
     """
     began = time.monotonic()
-    with connections[configuration.database()].cursor() as cursor:
+    with locks.bounded() as cursor:
         cursor.execute(_COUNT)
         rows = dict(cursor.fetchall())
         cursor.execute("SELECT name FROM durable_tasks_queue ORDER BY name")
         for (name,) in cursor.fetchall():
             count = rows.get(name, 0)
             cursor.execute(_MEASURED, [count, _refuses(name) and count >= cap(name), name])
+    return rest_seconds(began)
+
+
+def rest_seconds(began: float) -> float:
+    """Return after how many seconds to count again, however the count that began then ended."""
     return max(MEASURE_SECONDS, (time.monotonic() - began) / MEASURE_SHARE)
 
 

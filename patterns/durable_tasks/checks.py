@@ -1,5 +1,6 @@
 """System checks: each misconfiguration has an id and a hint. Run by `manage.py check`."""
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
@@ -9,6 +10,7 @@ from celery.utils.imports import symbol_by_name
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import connections, router
+from psycopg import IsolationLevel
 
 from . import configuration
 from .app import DurableCelery
@@ -30,6 +32,7 @@ NUMBERS = (
 # A lease is renewed at a third of it, by a connection that may take three seconds to be made.
 SHORTEST_LEASE_SECONDS = 10
 AT_CAP = ("refuse", "alarm")
+STRICTER = re.compile(r"default_transaction_isolation\s*=\s*'?(?:repeatable|serializable)\w*", re.I)
 
 
 @register("durable_tasks")
@@ -102,6 +105,9 @@ def wrong_database() -> Iterator[CheckMessage]:
             hint="Set DURABLE_TASKS_DATABASE to the alias of a PostgreSQL database.",
             id="durable_tasks.E005",
         )
+    else:
+        yield from wrong_isolation(alias)
+    yield from wrong_pool(alias)
     routed = router.db_for_write(TaskRow)
     if routed != alias or not router.allow_migrate_model(alias, TaskRow):
         yield Error(
@@ -110,6 +116,39 @@ def wrong_database() -> Iterator[CheckMessage]:
             hint="Let the routers answer with that alias for the app label durable_tasks, also in"
             " allow_migrate().",
             id="durable_tasks.E006",
+        )
+
+
+def wrong_pool(alias: str) -> Iterator[CheckMessage]:
+    """Django's pool: a worker's processes would share its sessions, and none is anybody's own."""
+    for name in dict.fromkeys((alias, configuration.listening_database())):
+        options = connections.settings.get(name, {}).get("OPTIONS") or {}
+        if options.get("pool"):
+            yield Error(
+                f'Database {name!r} has OPTIONS["pool"]: processes that a worker forks would write'
+                " into each other's sessions, a lease would wait for a free one, and LISTEN would"
+                " stay on one that others use.",
+                hint='Remove "pool" and set CONN_MAX_AGE; for fewer connections use PgBouncer.'
+                " Where only web processes shall have a pool, set it in settings of their own and"
+                " silence this there (SILENCED_SYSTEM_CHECKS).",
+                id="durable_tasks.E016",
+            )
+
+
+def wrong_isolation(alias: str) -> Iterator[CheckMessage]:
+    """An isolation under which a run cannot end once its lease has been renewed beside it."""
+    options = connections[alias].settings_dict.get("OPTIONS") or {}
+    level = int(options.get("isolation_level", IsolationLevel.READ_COMMITTED))
+    named = STRICTER.search(str(options.get("options") or ""))
+    if named or level > IsolationLevel.READ_COMMITTED:
+        told = named[0] if named else f"isolation_level {IsolationLevel(level).name}"
+        yield Error(
+            f"DATABASES[{alias!r}]['OPTIONS'] has {told}: the row of a task that runs for longer"
+            " than a third of its lease is renewed meanwhile, so that the task's own transaction"
+            " would fail each time.",
+            hint="Leave it at READ COMMITTED, and ask for more where it is needed (SET TRANSACTION"
+            " ISOLATION LEVEL ... in a task with atomic = False, or another alias).",
+            id="durable_tasks.E017",
         )
 
 

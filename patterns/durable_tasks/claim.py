@@ -16,7 +16,8 @@ from . import configuration
 
 logger = logging.getLogger(__name__)
 
-# A worker that cannot reach the database waits so long before it drops a message; the row stays.
+# A worker that cannot reach the database, or whose row a caller with its unique key still holds,
+# waits so long before it drops a message; the row stays.
 CLAIM_FOR_SECONDS = 20
 PAUSE_SECONDS = 0.5
 # A connection that was used so recently is taken to live.
@@ -65,9 +66,10 @@ WHERE id = %s AND publication = %s AND state = 2 AND expires_at <= now()
 def claim(task_id: str, publication: str, worker: str) -> Claim | None:
     """Claim the row that a message names; None where there is nothing to start.
 
-    A database that is away is waited for: nothing else could run either. Raises what it raises
-    after that. Crash before the commit: the row stays published, and is published again when that
-    lease ends. Duplicate message: None, as for any token that is not the current one.
+    A database that is away is waited for: nothing else could run either; and so are callers whose
+    unique key the row has, until they commit. Raises what the database raises after that. Crash
+    before the commit: the row stays published, and is published again when that lease ends.
+    Duplicate message: None, as for any token that is not the current one.
     """
     parameters = {
         "id": task_id,
@@ -85,7 +87,7 @@ def claim(task_id: str, publication: str, worker: str) -> Claim | None:
         except (OperationalError, InterfaceError) as error:
             if time.monotonic() > deadline:
                 raise
-            logger.warning("Task %s waits for the database: %s", task_id, error)
+            logger.warning("Task %s is not claimed yet: %s", task_id, error)
             time.sleep(PAUSE_SECONDS)
 
 

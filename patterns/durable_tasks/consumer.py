@@ -13,6 +13,7 @@ from celery.worker.consumer import Consumer
 
 from . import malformed, unknown
 from .envelope import broken_connection_errors
+from .task import DurableTask
 
 logger = get_logger(__name__)
 
@@ -47,6 +48,8 @@ class DurableConsumer(Consumer):
             try:
                 if fault := malformed.fault_of(message):
                     self.keep_malformed(message, fault)
+                elif self._would_run_past_its_row(message.headers):
+                    self._put_back(message)
                 else:
                     handle(message)
             except broken:
@@ -86,7 +89,7 @@ class DurableConsumer(Consumer):
         if "task" not in headers:  # the protocol of Celery 3
             self.keep_malformed(message, f"its task {exc} is not known to this worker")
         elif unknown.PUBLICATION in headers:
-            self._put_back(message, headers["id"], headers[unknown.PUBLICATION], headers["task"])
+            self._put_back(message)
         else:
             self._settle(message, lambda: unknown.keep_plain(self, message, exc))
 
@@ -99,7 +102,7 @@ class DurableConsumer(Consumer):
         """Write the message into the failed set, then acknowledge it."""
 
         def write() -> None:
-            row_id = malformed.keep(message, error)
+            row_id = malformed.keep(message, error, worker=str(self.hostname))
             logger.error(
                 "A message of queue %r cannot be a task, and is failed task %s: %s",
                 malformed.queue_of(message),
@@ -111,9 +114,18 @@ class DurableConsumer(Consumer):
 
         self._settle(message, write)
 
-    def _put_back(self, message: Any, task_id: str, publication: str, name: str) -> None:
+    def _would_run_past_its_row(self, headers: dict[str, Any]) -> bool:
+        """Tell whether a durable message names a task that would run without its arguments."""
+        if unknown.PUBLICATION not in headers:
+            return False
+        task = self.app.tasks.get(str(headers.get("task")))
+        return task is not None and not isinstance(task, DurableTask)
+
+    def _put_back(self, message: Any) -> None:
+        name, task_id = message.headers["task"], message.headers["id"]
+        publication, known = message.headers[unknown.PUBLICATION], self.app.tasks.get(name)
         try:
-            unknown.put_back(task_id, publication, name)
+            unknown.put_back(task_id, publication, name, known=known, worker=str(self.hostname))
         except Exception as error:  # the publication's lease ends, and it is published again
             logger.warning("Task %s[%s] is unknown, and not put back: %s", name, task_id, error)
         self._acknowledge(message)

@@ -58,7 +58,8 @@ def insert(row: NewRow) -> UUID:
     """Insert a task and return its id, or that of the unstarted task with the same unique key.
 
     In the open transaction of the one database, else in its own. Rollback: nothing was enqueued.
-    A unique key that another transaction has just used is waited for until that one ends. Raises
+    That one is not started before the transaction has ended, so that it sees what was changed. A
+    unique key that another transaction has just used is waited for until that one ends. Raises
     `QueueFull`, `OtherDatabase`, and what the database raises.
     """
     connection = _connection()
@@ -122,7 +123,7 @@ def _statement(row: NewRow) -> tuple[str, list[Any]]:
 def _existing(cursor: Any, row: NewRow) -> UUID:
     """Return the id of the row that stands for this one; raise where none can."""
     if row.unique_key is not None:
-        cursor.execute("SELECT id FROM durable_tasks_task WHERE unique_key = %s", [row.unique_key])
+        cursor.execute(_STANDS_FOR_IT, [row.unique_key])
         if found := cursor.fetchone():
             return UUID(str(found[0]))
     cursor.execute(_SAME_ID, [row.id])
@@ -136,6 +137,9 @@ def _existing(cursor: Any, row: NewRow) -> UUID:
     return insert(row)
 
 
+# Locked until the caller's transaction ends: a run that began before would not see what the caller
+# has changed, and nothing would run after the commit. Shared: callers do not wait for each other.
+_STANDS_FOR_IT = "SELECT id FROM durable_tasks_task WHERE unique_key = %s FOR SHARE"
 _SAME_ID = "SELECT name, arguments, state FROM durable_tasks_task WHERE id = %s"
 FAILED = 4
 

@@ -33,5 +33,11 @@ class CompletingMisused(RuntimeError):
     """`completing()` where it cannot be: an atomic task, twice, or in an open transaction."""
 
 
+class TasksHeld(Exception):
+    """Another transaction holds what a person wants to change, and does not end: try again."""
+
+    is_permanent = False
+
+
 class QueueUnknown(LookupError):
     """A queue that nothing declares and no task is in: a typo, in most cases."""

@@ -54,8 +54,8 @@ def replay(
 
     `by` is who asks, for the history. `progress` is called with the number done so far. Once
     `seconds` have passed it stops after a thousand; `after` goes on. Crash: whole thousands are
-    done. Two at once: each row is replayed once. Raises what the database raises, and ValueError
-    for an `after` that is none.
+    done. Two at once: each row is replayed once. Raises what the database raises, `TasksHeld` where
+    another transaction holds what a task's hook wants, and ValueError for an `after` that is none.
     """
     return walk(REPLAY, selection, by, progress, seconds, after)
 
@@ -79,7 +79,7 @@ def replay_failed_of(task_name: str, encoded: Sequence[str], *, by: str) -> list
     """Replay the failed rows of one task that have exactly these arguments, as rows keep them.
 
     In the open transaction, else in one of its own. Returns the arguments of those that are
-    replayed. Two at once: the second waits, and finds none.
+    replayed. Two at once: the second waits, and finds none; seconds at most, then `TasksHeld`.
     """
     with in_transaction() as cursor:
         having = "state = 4 AND name = %s AND arguments = ANY(%s) ORDER BY id FOR UPDATE"

@@ -1,12 +1,16 @@
 """Connections of their own, for writes that must not wait for, or be part of, anything else."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from django.db import connections
+from psycopg.pq import TransactionStatus
 
 from . import configuration
+
+logger = logging.getLogger(__name__)
 
 # A worker's parent has an event loop to run, and a lease to fall back on.
 PATIENCE_SECONDS = 3
@@ -58,6 +62,29 @@ def drop_own() -> None:
     connection.in_atomic_block = connection.closed_in_transaction = False
     connection.close()
     connection.connection, connection.atomic_blocks, connection.savepoint_ids = None, [], []
+
+
+def canceller() -> Callable[[], None]:
+    """Return what stops the statement of this thread's own session, also when that was closed here.
+
+    A time limit's exception leaves the statement at work in the server, with its locks: psycopg
+    stops it for Ctrl-C alone, and Django then closes the connection. Raises nothing.
+    """
+    connection: Any = connections[configuration.database()]
+    raw = connection.connection
+    if raw is None:
+        return lambda: None
+    asked, pid = raw.pgconn.get_cancel(), raw.info.backend_pid
+
+    def cancel() -> None:
+        if not raw.closed and raw.pgconn.transaction_status != TransactionStatus.ACTIVE:
+            return  # nothing is at work, and what comes next on it must not be stopped
+        try:
+            asked.cancel()
+        except Exception as error:
+            logger.warning("A statement of session %s may be still at work: %s", pid, error)
+
+    return cancel
 
 
 def is_stuck() -> bool:

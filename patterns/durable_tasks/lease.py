@@ -140,6 +140,12 @@ def kept(claim: Claim, time_limit: float | None) -> Iterator[None]:
         keeper.drop()
 
 
+def let_go() -> None:
+    """Hold the lease of this process' run no more: it has committed, and may go on as it likes."""
+    if _keepers and _keepers[-1].pid == os.getpid():
+        _keepers[-1].drop()
+
+
 @signals.task_prerun.connect
 def _rest_for_a_plain_task(task: Any, **_: Any) -> None:
     """Disarm before a task that has no lease, and may hold the interpreter for long."""

@@ -11,7 +11,11 @@ from .enqueue import CHANNEL
 
 logger = logging.getLogger(__name__)
 
-_LEAVE_OUT = "UPDATE durable_tasks_queue SET is_listened = false WHERE is_listened"
+# A queue's row that somebody's open transaction holds is left out: the others are not to wait.
+_LEAVE_OUT = """
+UPDATE durable_tasks_queue SET is_listened = false WHERE name = ANY(ARRAY(
+    SELECT name FROM durable_tasks_queue WHERE is_listened FOR UPDATE SKIP LOCKED))
+"""
 # A function (migration 0004), planned once a session: it asks where no task waits already.
 _ASK = "SELECT durable_tasks_ask()"
 # What was committed between the last look and the asking, and so did not notify.

@@ -14,11 +14,20 @@ from . import configuration
 
 logger = logging.getLogger(__name__)
 
+# Every statement here passes over a row that another transaction holds: one that hangs, of somebody
+# who cancels a task, must not hold up the others.
 # Rows whose message is looked for belong to one relay so long; the broker answers in 3.
 HELD_SECONDS = 10
 # What was marked longer ago has been sent, or never will be.
 SENT_SECONDS = 4
+# Where other messages wait in the queue, its depth hides a loss for as long as they do. After so
+# long, or as long as it had waited before it was sent, a message is sent again whatever the depth
+# says. So twice as late each time: a queue that waits for months gets some ten copies of a message
+# and not thousands, and what has a long way to its turn gets there. An old copy starts nothing.
+HIDDEN_SECONDS = 600
 
+# Here and in publication.py, a row that somebody holds is passed over: a caller with its unique key
+# may do so for long, and a relay that waited for one would publish nothing.
 _HOLD = """
 WITH fast AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
 UPDATE durable_tasks_task SET leased_until = now()
@@ -30,38 +39,54 @@ RETURNING id, publication, now() + make_interval(secs => %(lease)s)
 """
 # How many were taken: those that are published, but for what was marked since, less those that the
 # broker has. Which: first those that were overtaken, for of one rank what was published later is
-# taken later (also where a backlog of plain tasks hides the depth); then the oldest.
+# taken later (also where a backlog of plain tasks hides the depth); then the oldest. A window that
+# was lost whole is overtaken by nothing, for nothing is published until it is half empty: so what
+# the depth may hide is not waited for without end.
 _AGAIN = """
 WITH fast AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
 taken AS MATERIALIZED (
     SELECT rank, max(left(publication::text, 18)) AS marked_at FROM durable_tasks_task
     WHERE state = 3 AND queue = %(queue)s GROUP BY rank
-), held AS (
+), all_of AS MATERIALIZED (
+    SELECT count(*) AS published, count(*) FILTER (WHERE leased_until <= %(marked_by)s) AS marked
+    FROM durable_tasks_task WHERE queue = %(queue)s AND state = 2
+), found AS (
     SELECT t.id, t.publication, t.rank, left(t.publication::text, 18) AS marked_at, t.due_at,
-        coalesce(left(t.publication::text, 18) < taken.marked_at, false) AS is_overtaken
+        coalesce(left(t.publication::text, 18) < taken.marked_at, false) AS is_overtaken,
+        ('x' || replace(left(t.publication::text, 18), '-', ''))::bit(64)::bigint
+            / 1000000.0::float8 AS sent_epoch, extract(epoch FROM t.due_at)::float8 AS due_epoch
     FROM durable_tasks_task t
     JOIN unnest(%(ids)s::uuid[], %(publications)s::uuid[]) AS h (id, publication)
         ON t.id = h.id AND t.publication = h.publication
     LEFT JOIN taken ON taken.rank = t.rank
     WHERE t.state = 2
+), held AS (
+    SELECT found.*, is_overtaken OR all_of.published < %(depth)s
+        AND extract(epoch FROM now())::float8 - sent_epoch
+            >= greatest(%(hidden)s, sent_epoch - due_epoch) AS is_likely
+    FROM found CROSS JOIN all_of
 ), again AS (
-    SELECT id, publication FROM held ORDER BY is_overtaken DESC, rank, marked_at, due_at
-    LIMIT (SELECT greatest(0, (SELECT count(*) FROM held WHERE is_overtaken),
-        (SELECT count(*) FROM durable_tasks_task WHERE queue = %(queue)s AND state = 2
-            AND leased_until <= %(marked_by)s) - %(depth)s))
+    SELECT id, publication FROM held ORDER BY is_likely DESC, rank, marked_at, due_at
+    LIMIT (SELECT greatest(0, marked - %(depth)s, (SELECT count(*) FROM held WHERE is_likely))
+        FROM all_of)
 )
-UPDATE durable_tasks_task t SET state = 1, publication = NULL, leased_until = NULL
-FROM again, fast WHERE fast.set_config IS NOT NULL
-    AND t.id = again.id AND t.publication = again.publication AND t.state = 2
+UPDATE durable_tasks_task SET state = 1, publication = NULL, leased_until = NULL
+FROM fast WHERE fast.set_config IS NOT NULL AND id = ANY(ARRAY(
+    SELECT t.id FROM again JOIN durable_tasks_task t
+        ON t.id = again.id AND t.publication = again.publication
+    WHERE t.state = 2 FOR UPDATE OF t SKIP LOCKED))
 """
 _EXTEND = """
-UPDATE durable_tasks_task t SET leased_until = now() + make_interval(secs => %(lease)s)
-FROM unnest(%(ids)s::uuid[], %(publications)s::uuid[]) AS h (id, publication)
-WHERE t.id = h.id AND t.publication = h.publication AND t.state = 2
+UPDATE durable_tasks_task SET leased_until = now() + make_interval(secs => %(lease)s)
+WHERE id = ANY(ARRAY(
+    SELECT t.id FROM unnest(%(ids)s::uuid[], %(publications)s::uuid[]) AS h (id, publication)
+    JOIN durable_tasks_task t ON t.id = h.id AND t.publication = h.publication
+    WHERE t.state = 2 FOR UPDATE OF t SKIP LOCKED))
 """
 _END_ALL = """
-UPDATE durable_tasks_task SET leased_until = now()
-WHERE state = 2 AND leased_until < now() + make_interval(secs => %s)
+UPDATE durable_tasks_task SET leased_until = now() WHERE id = ANY(ARRAY(
+    SELECT id FROM durable_tasks_task
+    WHERE state = 2 AND leased_until < now() + make_interval(secs => %s) FOR UPDATE SKIP LOCKED))
 """
 
 
@@ -88,6 +113,7 @@ def publish_again(queue: str, depth: Callable[[], int]) -> int:
             "publications": [row[1] for row in held],
             "marked_by": held[0][2],
             "depth": depth(),
+            "hidden": HIDDEN_SECONDS,
         }
         cursor.execute(_AGAIN, values)
         count = int(cursor.rowcount)

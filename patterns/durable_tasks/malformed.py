@@ -11,6 +11,8 @@ from . import fresh
 from .arguments import HIDDEN, decode, redacted, show
 from .enqueue import new_id
 from .envelope import UNREADABLE
+from .message_calls import MessageCall
+from .plain_rows import origin_of
 from .settle import stack, words
 
 # Enough to see what it was; a hostile name or error must not fill a page.
@@ -21,24 +23,25 @@ BODY_BYTES = 1_000_000
 # A message goes to a child by pickle, which ends near 500; the error there would cost the worker
 # one of the places in its pool, for good.
 MAX_DEPTH = 200
+UNREADABLE_CALL = MessageCall()
 
 # A plain task's message that comes again is its row, failed once more. Where the row waits or runs,
 # or the id is a durable task's, nothing is written, and the message gets a row of its own.
 _KEEP = """
 INSERT INTO durable_tasks_task AS t (id, name, queue, state, plain, reason, error, traceback,
-    message, arguments, shown, options, failed_at, first_failed_at)
-VALUES (%s, %s, %s, 4, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp(),
+    message, arguments, shown, options, worker, origin, failed_at, first_failed_at)
+VALUES (%s, %s, %s, 4, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp(),
     clock_timestamp())
 ON CONFLICT (id) DO UPDATE SET state = 4, discarded_at = NULL,
     reason = excluded.reason, error = excluded.error, traceback = excluded.traceback,
-    message = excluded.message, failed_at = excluded.failed_at
+    message = excluded.message, worker = excluded.worker, failed_at = excluded.failed_at
 WHERE t.plain AND t.state >= 4
 RETURNING id
 """
 
 _FAIL_OWN = """
 UPDATE durable_tasks_task SET state = 4, reason = %s, error = %s, traceback = %s, message = %s,
-    publication = NULL, leased_until = NULL, unique_key = NULL, failed_at = now(),
+    worker = %s, publication = NULL, leased_until = NULL, unique_key = NULL, failed_at = now(),
     first_failed_at = coalesce(first_failed_at, now())
 WHERE id = %s AND publication = %s AND state = 2 RETURNING id
 """
@@ -78,29 +81,32 @@ def keep(
     message: Any,
     error: BaseException | str,
     *,
+    worker: str = "",
     reason: str = "malformed",
     task_id: UUID | None = None,
-    arguments: str = "",
+    call: MessageCall = UNREADABLE_CALL,
 ) -> UUID:
     """Write a message into the failed set, in a transaction of its own; return the row's id.
 
     Raises what the database raises. Crash before the message is acknowledged: it comes again, and
-    is kept again; with a `task_id`, as the same row with one failure more.
+    is kept again; with a `task_id`, as the same row with one failure more. `worker` met it.
     """
     headers = message.headers if isinstance(message.headers, dict) else {}
-    if (own := _fail_own_row(message, headers, error, reason)) is not None:
+    if (own := _fail_own_row(message, headers, error, reason, worker)) is not None:
         return own
     values = [
         clean(_name(headers), NAME_CHARACTERS),
         clean(queue_of(message), NAME_CHARACTERS),
-        bool(arguments),  # a task that is not durable: of a durable one the row has them
+        bool(call.arguments),  # a task that is not durable: of a durable one the row has them
         reason,
         _text(error, message),
         _stack(error),
         body_of(message)[:BODY_BYTES],
-        arguments,
-        clean(_shown(arguments)) if arguments else "",
-        _described(message, headers),
+        call.arguments,
+        clean(_shown(call.arguments)) if call.arguments else "",
+        _described(message, headers, call.options),
+        clean(worker, NAME_CHARACTERS),
+        clean(origin_of(headers.get("origin")), NAME_CHARACTERS),
     ]
     row_id = new_id() if task_id is None else task_id
     if not fresh.execute(_KEEP, [row_id, *values]):
@@ -110,7 +116,7 @@ def keep(
 
 
 def _fail_own_row(
-    message: Any, headers: dict[str, Any], error: BaseException | str, reason: str
+    message: Any, headers: dict[str, Any], error: BaseException | str, reason: str, worker: str
 ) -> UUID | None:
     """Fail the row that a durable message belongs to; None where it has none of that token.
 
@@ -122,7 +128,8 @@ def _fail_own_row(
     except (KeyError, ValueError):
         return None
     body = body_of(message)[:BODY_BYTES]
-    values = [reason, _text(error, message), _stack(error), body, row_id, publication]
+    told = [reason, _text(error, message), _stack(error), body]
+    values = [*told, clean(worker, NAME_CHARACTERS), row_id, publication]
     return row_id if fresh.execute(_FAIL_OWN, values) else None
 
 
@@ -221,8 +228,8 @@ def _shown(arguments: str) -> str:
         return show((HIDDEN, HIDDEN))
 
 
-def _described(message: Any, headers: Mapping[str, Any]) -> str:
-    """Return what else came with the body, as the row's options: under one key of its own."""
+def _described(message: Any, headers: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+    """Return the row's options: what else came with the body is under one key of its own."""
     described = {
         "headers": headers,
         "content_type": message.content_type,
@@ -230,7 +237,6 @@ def _described(message: Any, headers: Mapping[str, Any]) -> str:
         "properties": message.properties,
     }
     with suppress(TypeError, ValueError, RecursionError):
-        text = str(dumps({"message": described}))
-        if len(text) <= HEADERS_CHARACTERS:
-            return text
-    return str(dumps({"message": {"headers": clean(repr(headers))}}))
+        if len(dumps(described)) <= HEADERS_CHARACTERS:
+            return str(dumps({**options, "message": described}))
+    return str(dumps({**options, "message": {"headers": clean(repr(headers))}}))

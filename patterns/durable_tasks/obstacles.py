@@ -1,11 +1,13 @@
 """Why a failed row cannot be replayed, in words for people."""
 
 import logging
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 from celery import Celery
 
+from . import configuration
 from .other_apps import of_queue as app_of
 from .task import DurableTask
 
@@ -53,6 +55,15 @@ def task_of(name: str, queue: str) -> Any:
     except Exception:
         logger.exception("The tasks of queue %r cannot be loaded.", queue)
         return None
+
+
+def all_tasks() -> Iterator[Any]:
+    """Yield the tasks of the current app and of the project's other ones, as far as they load."""
+    for queue in ("", *configuration.other_apps()):
+        try:
+            yield from _tasks(app_of(queue)).values()
+        except Exception:
+            logger.exception("The tasks of the app of queue %r cannot be loaded.", queue)
 
 
 @lru_cache(maxsize=16)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from celery import Celery
 from django.db import connections
 
-from . import caps, configuration
+from . import caps, configuration, locks
 from .enqueue import CHANNEL
 from .errors import QueueUnknown
 
@@ -35,14 +35,14 @@ class Queue:
 def pause(app: Celery, *names: str) -> None:
     """Let no task of these queues start until they are resumed; those that run end as usual.
 
-    In the open transaction, else in one of its own. Doing it twice does it once. Raises
-    `QueueUnknown`.
+    In the open transaction, else in one of its own: all of them or none. Doing it twice does it
+    once. Raises `QueueUnknown`, and `TasksHeld` where another's transaction holds a queue's row.
     """
     _set(app, names, True)
 
 
 def resume(app: Celery, *names: str) -> None:
-    """Let the tasks of these queues start again, at once. Raises `QueueUnknown`."""
+    """Let the tasks of these queues start again, at once. Raises as `pause()`."""
     _set(app, names, False)
     with connections[configuration.database()].cursor() as cursor:
         cursor.execute(f"NOTIFY {CHANNEL}")
@@ -77,6 +77,6 @@ def _set(app: Celery, names: tuple[str, ...], is_paused: bool) -> None:
             raise QueueUnknown(
                 f"There is no queue {name!r}. Known are: {', '.join(names_known) or 'none'}."
             )
-    with connections[configuration.database()].cursor() as cursor:
+    with locks.bounded_for_people() as cursor:
         for name in sorted(names):  # one order, for two who pause the same queues
             cursor.execute(_PAUSE, [name, is_paused])

@@ -87,6 +87,24 @@ def own_id(task_id: str) -> str:
     return f"Its id was {shown}; a replay runs it under the id of this row."
 
 
+def options_of(request: Any) -> dict[str, Any]:
+    """Return what a replay needs besides the arguments: what follows, and its own limits."""
+    hard, soft = getattr(request, "timelimit", None) or (None, None)
+    options = {
+        **{"time_limit": hard, "soft_time_limit": soft},
+        **{"chain": getattr(request, "chain", None), "link": getattr(request, "callbacks", None)},
+        **{name: getattr(request, name, None) for name in ("shadow", "root_id", "parent_id")},
+    }
+    return {name: each for name, each in options.items() if each}
+
+
+def origin_of(header: Any) -> str:
+    """Return who sent a message, as rows have it: host:process."""
+    origin = str(header or "")
+    match = ORIGIN.fullmatch(origin)
+    return f"{match[2]}:{match[1]}" if match else origin
+
+
 def _values(ended: Ended) -> list[Any]:
     request, name = ended.request, str(ended.task.name)
     told = ended.args is not None or ended.kwargs is not None
@@ -101,11 +119,11 @@ def _values(ended: Ended) -> list[Any]:
         "\n".join(filter(None, (error, clean(why, ERROR_CHARACTERS), own_id(ended.task_id)))),
         cut(ended.trace),
         kept,
-        clean(arguments.show(arguments.redacted(ended.task, args, kwargs)), ERROR_CHARACTERS * 2),
-        _options(request),
+        arguments.show(arguments.redacted(ended.task, args, kwargs)),
+        _text(options_of(request)),
         clean(str(getattr(request, "hostname", None) or ""), NAME_CHARACTERS),
         int(getattr(request, "retries", None) or 0),
-        clean(_origin(request), NAME_CHARACTERS),
+        clean(origin_of(getattr(request, "origin", None)), NAME_CHARACTERS),
     ]
 
 
@@ -124,22 +142,8 @@ def _queue(task: Any, request: Any) -> str:
     return str(known or task.app.conf.task_default_queue)
 
 
-def _options(request: Any) -> str:
-    """Return what a replay needs besides the arguments: what follows, and its own limits."""
-    hard, soft = getattr(request, "timelimit", None) or (None, None)
-    options = {
-        **{"time_limit": hard, "soft_time_limit": soft},
-        **{"chain": getattr(request, "chain", None), "link": getattr(request, "callbacks", None)},
-        **{name: getattr(request, name, None) for name in ("shadow", "root_id", "parent_id")},
-    }
+def _text(options: Mapping[str, Any]) -> str:
     try:
-        return str(dumps({name: each for name, each in options.items() if each}))
+        return str(dumps(options))
     except (TypeError, ValueError, RecursionError):
         return ""
-
-
-def _origin(request: Any) -> str:
-    """Return who sent it, as rows have it: host:process."""
-    origin = str(getattr(request, "origin", None) or "")
-    match = ORIGIN.fullmatch(origin)
-    return f"{match[2]}:{match[1]}" if match else origin

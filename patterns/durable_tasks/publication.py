@@ -8,13 +8,20 @@ from typing import Any
 
 from celery import Celery
 from django.db import connections
+from kombu.utils.json import dumps
 
 from . import configuration
-from .calls import read_options
+from .calls import IN_MESSAGE, read_options
+from .locks import BOUNDED
 from .settle import ERROR_CHARACTERS, clean, words
 
 logger = logging.getLogger(__name__)
 
+# Of a message's headers, as JSON. AMQP sends them in one frame, of 128 kB in most brokers, and a
+# larger one ends the connection: each time, until the row is gone. A call keeps to less (calls.py).
+HEADER_BYTES = 65_536
+# The text of a row is in its headers once or twice, escaped: one that is so small is not measured.
+SMALL_BYTES = HEADER_BYTES // 16
 # Messages that travel together: some ten kilobytes.
 BATCH = 100
 
@@ -34,26 +41,33 @@ class Marked:
 
 # Where the statistics are older than a burst of tasks, a planner that trusts them reads and sorts
 # all of it, for each window; the index's order needs no statistics. And no fsync is waited for.
-BY_INDEX = """
+# Nor is any transaction waited for that hangs, nor one kept open by a relay that is frozen.
+BY_INDEX = f"""
 SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
-    set_config('enable_sort', 'off', true), set_config('synchronous_commit', 'off', true)
+    set_config('enable_sort', 'off', true), set_config('synchronous_commit', 'off', true),
+    {BOUNDED}
 """
 # A function (migration 0004), planned once a session. It locks the queue's row until the commit:
 # one relay marks a queue at a time, and a pause waits for it.
 _MARK = "SELECT * FROM durable_tasks_mark(%(queue)s, %(window)s, %(lease)s)"
+# What a transaction holds that does not end, somebody's cancel for one, is passed over: its lease
+# ends by itself.
 _OURS = """
-FROM unnest(%s::uuid[], %s::uuid[]) AS marked (id, publication)
-WHERE t.id = marked.id AND t.publication = marked.publication AND t.state = 2
+WHERE id = ANY(ARRAY(
+    SELECT t.id FROM unnest(%s::uuid[], %s::uuid[]) AS marked (id, publication)
+    JOIN durable_tasks_task t ON t.id = marked.id AND t.publication = marked.publication
+    WHERE t.state = 2 FOR UPDATE OF t SKIP LOCKED))
 """
 _UNMARK = f"""
-UPDATE durable_tasks_task t SET state = 1, publication = NULL, leased_until = NULL {_OURS}
+UPDATE durable_tasks_task SET state = 1, publication = NULL, leased_until = NULL {_OURS}
 """  # noqa: S608  constants
-_END_LEASE = f"UPDATE durable_tasks_task t SET leased_until = now() {_OURS}"  # noqa: S608
+_END_LEASE = f"UPDATE durable_tasks_task SET leased_until = now() {_OURS}"  # noqa: S608
 _FAIL = """
 UPDATE durable_tasks_task SET state = 4, reason = 'unpublishable', error = %s, publication = NULL,
     failed_at = now(), first_failed_at = coalesce(first_failed_at, now()), leased_until = NULL,
     unique_key = NULL, traceback = ''
-WHERE id = %s AND publication = %s AND state = 2
+WHERE id = (SELECT id FROM durable_tasks_task WHERE id = %s AND publication = %s AND state = 2
+    FOR UPDATE SKIP LOCKED)
 """
 
 
@@ -166,20 +180,26 @@ def _message(app: Celery, row: Marked) -> tuple[dict[str, Any], dict[str, Any], 
             retries=row.retries,
             argsrepr=args_shown,
             kwargsrepr=kwargs_shown,
-            **{name: options[name] for name in MESSAGE if name in options},
+            **{name: options[name] for name in IN_MESSAGE if name in options},
         )
         own = {"durable_publication": str(row.publication)}
-        return {**options.get("headers", {}), **made.headers, **own}, made.properties, made.body
+        headers = {**options.get("headers", {}), **made.headers, **own}
+        _refuse_large(row, headers)
+        return headers, made.properties, made.body
     except Exception as error:
         _fail(row, error)
         return None
 
 
-# What Celery's own message says about a task, besides what the claim reads from the row.
-MESSAGE = (
-    *("shadow", "ignore_result", "group_id", "group_index", "root_id", "parent_id"),
-    *("time_limit", "soft_time_limit"),
-)
+def _refuse_large(row: Marked, headers: dict[str, Any]) -> None:
+    """Raise ValueError for headers that may not fit into a frame."""
+    if len(row.options) + len(row.shown) + len(row.name) <= SMALL_BYTES:
+        return
+    if (size := len(dumps(headers))) > HEADER_BYTES:
+        raise ValueError(
+            f"the message's headers are {size:,} bytes, more than {HEADER_BYTES:,}: a broker may"
+            " not take them"
+        )
 
 
 def _fail(row: Marked, error: Exception) -> None:

@@ -13,21 +13,26 @@ from .settle import ERROR_CHARACTERS, NOT_RUNNING, PUT_BACK, clean
 
 logger = logging.getLogger(__name__)
 
-# Every place that takes a run away counts in the same way; `which` says whose.
+# Every place that takes a run away counts in the same way; `which` says whose. What had not been
+# claimed may still hold its key.
 CRASHED = """
 UPDATE durable_tasks_task SET {not_running}, crashes = crashes + 1, error = %s, traceback = '',
     state = CASE WHEN crashes + 1 >= max_crashes THEN 4 ELSE 1 END,
     reason = CASE WHEN crashes + 1 >= max_crashes THEN 'crashes' ELSE '' END,
     failed_at = CASE WHEN crashes + 1 >= max_crashes THEN now() ELSE failed_at END,
     first_failed_at = CASE WHEN crashes + 1 >= max_crashes
-        THEN coalesce(first_failed_at, now()) ELSE first_failed_at END
-WHERE state = 3 AND {which} RETURNING id, name, crashes, state
+        THEN coalesce(first_failed_at, now()) ELSE first_failed_at END,
+    unique_key = CASE WHEN crashes + 1 >= max_crashes THEN NULL ELSE unique_key END
+WHERE state = {state} AND {which} RETURNING id, name, crashes, state
 """
 TIMED_OUT = f"""
 UPDATE durable_tasks_task SET {NOT_RUNNING}, state = 4, reason = 'time_limit', error = %s,
     traceback = '', failed_at = now(), first_failed_at = coalesce(first_failed_at, now())
 WHERE state = 3 AND id = %s AND publication = %s AND process = %s RETURNING id
 """  # noqa: S608  constants
+NOT_CLAIMED = (
+    "It had not begun: look at what runs in a worker before a task, the receivers of task_prerun."
+)
 _OF_WORKER = """
 SELECT id, claim, process FROM durable_tasks_task WHERE state = 3 AND worker = %s
 """
@@ -45,9 +50,9 @@ WHERE application_name = ANY(%s) AND usename = current_user AND pid <> pg_backen
 """
 
 
-def crashed_statement(which: str) -> str:
+def crashed_statement(which: str, state: int = 3) -> str:
     """Return the statement that counts a crash of the running rows that `which` names."""
-    return CRASHED.format(not_running=NOT_RUNNING, which=which)
+    return CRASHED.format(not_running=NOT_RUNNING, state=state, which=which)
 
 
 def end_abandoned(cursor: Any) -> int:
@@ -61,17 +66,35 @@ def end_abandoned(cursor: Any) -> int:
 
 
 def process_lost(task_id: str, publication: str, pid: int | None, error: str) -> None:
-    """Count the crash of one of this worker's processes, at once. Raises what the database does."""
+    """Count the crash of one of this worker's processes, at once, whether or not it had begun.
+
+    Raises what the database does.
+    """
     if pid is None:  # it was lost before it took the task
         return
-    for row in fresh.execute(_OF_PROCESS, [task_id, publication, process_name(pid)]):
+    running = fresh.execute(_OF_PROCESS, [task_id, publication, process_name(pid)])
+    for row in running:
         _crashed(row, error)
+    if not running:
+        _crashed_before(task_id, publication, error)
 
 
 def timed_out(task_id: str, publication: str, pid: int | None, error: str) -> None:
-    """Fail a task whose process is about to be killed at its hard time limit."""
-    values = [clean(error, ERROR_CHARACTERS), task_id, publication, process_name(pid or 0)]
-    fresh.execute(TIMED_OUT, values)
+    """Fail a task whose process is about to be killed at its hard time limit.
+
+    One that had not begun is no slow task: it counts as a crash. Its session ends with it: the
+    server would work on. In one transaction, so that the body, which sees its session end before it
+    is killed, does not end the task in another way.
+    """
+    process = [task_id, publication, process_name(pid or 0)]
+    with fresh.cursor() as cursor:
+        cursor.execute(_OF_PROCESS, process)
+        claims = [row[1] for row in cursor.fetchall()]
+        cursor.execute(TIMED_OUT, [clean(error, ERROR_CHARACTERS), *process])
+        has_begun = bool(cursor.rowcount)
+        _end_sessions(cursor, claims)
+    if not has_begun:
+        _crashed_before(task_id, publication, error)
 
 
 def release_of_dead(worker: str) -> int:
@@ -111,6 +134,16 @@ def _crashed(row: tuple[Any, ...], error: str) -> int:
     rows = fresh.execute(statement, [clean(error, ERROR_CHARACTERS), task_id, claim])
     log(rows)
     return len(rows)
+
+
+def _crashed_before(task_id: str, publication: str, error: str) -> None:
+    """Count the crash of a process that had taken a task, and had not claimed its row yet.
+
+    Celery runs the project's own code there: uncounted, it would end one process after the other.
+    """
+    statement = crashed_statement("id = %s AND publication = %s", state=2)
+    told = clean(f"{error}\n{NOT_CLAIMED}", ERROR_CHARACTERS)
+    log(fresh.execute(statement, [told, task_id, publication]))
 
 
 def _end_sessions(cursor: Any, claims: Sequence[Any]) -> int:

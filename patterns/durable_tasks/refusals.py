@@ -60,6 +60,17 @@ def at_definition(task: Any) -> None:
         raise ValueError(f"Task {task.name}: max_crashes={task.max_crashes!r} is not 1 or more.")
 
 
+def overridden_call(task: Any, ours: Any) -> None:
+    """Raise `NotKept` for a task, durable or not, that is entered past the claim of its row."""
+    if task.__call__ is not ours:
+        culprit = next(each.__name__ for each in task.__mro__ if "__call__" in vars(each))
+        raise NotKept(
+            f"{task.name or task.__name__}: {culprit}.__call__ would run before the task's row is"
+            " claimed, where nothing counts how it ends. Let its class come after DurableTask, as"
+            f" in class Base(DurableTask, {culprit}), and call self.run(...) there."
+        )
+
+
 def at_call(name: str, options: Mapping[str, Any]) -> None:
     """Raise `NotKept` for an option of a durable call."""
     for option, instead in REFUSED.items():
@@ -112,8 +123,12 @@ def loops(app: Celery, name: str, kwargs: Mapping[str, Any]) -> None:
 
 
 def is_durable(app: Celery, name: Any) -> bool:
-    """Tell whether a task is durable; one that this process does not know is."""
-    return bool(getattr(app.tasks.get(name), "durable", True))
+    """Tell whether a task is durable; one that this process does not know is.
+
+    One of another base class is not: its worker takes no notice of rows.
+    """
+    task = app.tasks.get(name)
+    return task is None or bool(getattr(task, "durable", False))
 
 
 def listed(link: Any) -> list[Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from celery import Celery
 from django.db import DatabaseError, InterfaceError, connections, reset_queries
 
-from . import configuration, listening, lost, publication
+from . import configuration, listening, locks, lost, publication
 from .broker import Broker
 from .upkeep import Upkeep
 
@@ -22,8 +22,9 @@ BUSY_TASKS = 4
 BUSY_SECONDS = 0.02
 # The longest nap while a window is being emptied: workers may come to be faster.
 EMPTYING_SECONDS = 0.1
-# A queue of its own that cannot be published to (undeclared, not a list): the others go on.
-WRONG_QUEUE_SECONDS = 10
+# A queue that the broker refuses alone (of another type, without a right to it), or that cannot be
+# published to, is tried again from the first pause on up to this one: the others go on meanwhile.
+WRONG_QUEUE_SECONDS = 10.0
 # After a connection to the broker everything is looked for, once what was on its way has been sent.
 LOOK_AFTER_SECONDS = lost.SENT_SECONDS + 1
 
@@ -76,6 +77,8 @@ class Relay:
         self._nap_seconds = BUSY_SECONDS
         # Queues of commits that woke it: their tasks are hurried, and what else is due comes later.
         self._hurried: set[str] = set()
+        self.refused: dict[str, BaseException] = {}  # queues that cannot be published to
+        self._wrong_seconds: dict[str, float] = {}
         self._wrong_until: dict[str, float] = {}
 
     def run(self, turned: "Turned" = nothing) -> None:
@@ -94,7 +97,7 @@ class Relay:
     def turn(self) -> tuple[int, bool]:
         """Do everything once; return how many were published, and whether there is more at once.
 
-        `outage` is then what the broker raised, or None.
+        `outage` is then what the broker raised, or None; `refused` what it raised about a queue.
         """
         reset_queries()  # with DEBUG, Django keeps what a process has ever asked
         published = self._publish_all()
@@ -116,8 +119,9 @@ class Relay:
             elif (was_woken or not published) and not has_more:
                 self._hurried = self.listener.wait(self._patience())
         except (DatabaseError, InterfaceError) as error:
+            what = "The database refuses" if locks.is_refusal(error) else "The database is away"
             connections[configuration.database()].close()
-            self._pause("The database is away", error)
+            self._pause(what, error)
 
     def _patience(self) -> float:
         """Return when to look again: soon where a window is being emptied, as nobody tells that."""
@@ -146,19 +150,36 @@ class Relay:
         for waiting in self._seen:
             try:
                 published += self._publish(waiting)
-            except (DatabaseError, InterfaceError):
-                raise
+            except (DatabaseError, InterfaceError) as error:
+                if not locks.is_refusal(error):
+                    raise
+                self._leave_out(waiting.queue, error)
             except self.broker.errors() as error:
-                self.broker.close()
-                self.outage = error
                 if self.broker.is_away(error):
+                    self.broker.close()
+                    self.outage = error
                     break
                 # About this queue (a key of another type, no right to it), or about all of them
-                # (full): the others show which, each on a connection made anew.
-            except Exception:
-                self._wrong_until[waiting.queue] = time.monotonic() + WRONG_QUEUE_SECONDS
-                logger.exception("Queue %s cannot be published to.", waiting.queue)
+                # (full): each is tried on a connection made anew, and rests by itself.
+                self.broker.renew()
+                self._leave_out(waiting.queue, error)
+            except Exception as error:
+                self._leave_out(waiting.queue, error)
         return published
+
+    def _leave_out(self, queue: str, error: BaseException) -> None:
+        """Let a queue rest that cannot be published to, longer each time; the others go on."""
+        seconds = self._wrong_seconds.get(queue, PAUSE_SECONDS)
+        self._wrong_seconds[queue] = min(2 * seconds, WRONG_QUEUE_SECONDS)
+        self._wrong_until[queue] = time.monotonic() + seconds
+        # Once as an error, which may be mailed to somebody.
+        level = logging.WARNING if queue in self.refused else logging.ERROR
+        self.refused[queue] = error
+        why = error.__cause__ or error
+        # Its traceback says nothing where it is the broker's own answer, or the database's.
+        is_answer = isinstance(error, (DatabaseError, *self.broker.errors()))
+        trace = None if is_answer else error
+        logger.log(level, "Queue %s cannot be published to: %r", queue, why, exc_info=trace)
 
     def _waiting(self) -> list[Waiting]:
         now = time.monotonic()
@@ -187,7 +208,10 @@ class Relay:
         marked = publication.mark(queue)
         if not marked:
             return 0
-        return publication.publish(self.app, producer, target, marked, self.broker.errors())
+        count = publication.publish(self.app, producer, target, marked, self.broker.errors())
+        self.refused.pop(queue, None)
+        self._wrong_seconds.pop(queue, None)
+        return count
 
     def _look_for_all(self) -> None:
         now = time.monotonic()

@@ -33,7 +33,9 @@ class DurableRequest(Request):
         if isinstance(error, TimeLimitExceeded):
             self._record(recovery.timed_out, str(error))
         elif _is_lost(error) and not _is_stopping():
-            self._record(recovery.process_lost, str(error) or repr(error))
+            # Of a child that exits its status is told, of one that was killed a sentence.
+            told = words(error) if isinstance(error, SystemExit) else str(error) or repr(error)
+            self._record(recovery.process_lost, told)
         elif isinstance(error, MemoryError):  # of a plain task: Celery would end the whole worker
             exc_info.exception = TaskEnded(words(error))
         with plain.ending(self):
@@ -54,7 +56,8 @@ class DurableRequest(Request):
         if publication is not None:
             pid = getattr(self, "worker_pid", None)
             task = f"{self.name}[{self.id}]"
-            in_time(lambda: write(str(self.id), publication, pid, error), task, LEFT)
+            told = f"{error} (worker {self.hostname})"
+            in_time(lambda: write(str(self.id), publication, pid, told), task, LEFT)
 
 
 def _is_lost(error: BaseException) -> bool:

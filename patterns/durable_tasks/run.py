@@ -18,7 +18,7 @@ from celery.exceptions import (
 from celery.worker import state
 from django.db import connections, transaction
 
-from . import commit_errors, configuration, next_steps, settle
+from . import commit_errors, configuration, fresh, lease, next_steps, settle
 from .claim import Claim, session_name
 from .errors import ClaimLost, CompletingMisused, TaskEnded
 
@@ -47,6 +47,7 @@ class Run:
         self.is_completed = self.is_in_body = self.is_in_doubt = False
         # An ordinary task that is replayed by its row runs as it always does: in no transaction.
         self.is_atomic = task.atomic and task.durable
+        self._cancel_statement: Callable[[], None] = lambda: None
 
     def body(self, call: Callable[[], Any]) -> Any:
         """Run the body and end the row. Returns and raises what Celery shall see."""
@@ -66,6 +67,7 @@ class Run:
             yield completion
             self._end(completion.result)
         self.is_completed = True
+        lease.let_go()  # there is no row to renew, for which the watchdog would end this process
 
     def _misuse(self) -> str:
         if self.is_atomic:
@@ -94,6 +96,8 @@ class Run:
 
     def _not_atomic(self, call: Callable[[], Any]) -> Any:
         ignored, result = None, None
+        # Now, and not when it is needed: of what an interrupted block has closed, nobody can tell.
+        self._cancel_statement = fresh.canceller()
         try:
             result = self._called(call)
         except Ignore as error:
@@ -121,6 +125,7 @@ class Run:
                 # Not set_config(): this is neither planned nor answered with a row.
                 name = session_name(self.claim.token)
                 cursor.execute(f"SET LOCAL application_name = '{name}'")
+            self._cancel_statement = fresh.canceller()
             yield
             self.is_in_doubt = True  # until COMMIT has been answered
 
@@ -145,6 +150,8 @@ class Run:
 
     def _ended_by(self, error: BaseException) -> Any:
         try:
+            if _is_late(error):
+                self._cancel_statement()
             return self._settled(error)
         except SoftTimeLimitExceeded as late:
             if isinstance(error, SoftTimeLimitExceeded):
@@ -227,6 +234,17 @@ def _is_shutdown() -> bool:
     In a solo pool there is one process, and Celery raises in it.
     """
     return terminate_handler_fired() or bool(state.should_terminate)
+
+
+def _is_late(error: BaseException | None) -> bool:
+    """Tell whether a time limit struck, also where the body has made another error of it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, SoftTimeLimitExceeded):
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _reason_of(error: BaseException) -> str:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from django.db import connections, transaction
 from . import configuration
 from .models import State, TaskRow
 from .settle import clean
+from .sought import calls
 
 TEXT_CHARACTERS = 500  # of a filter; whoever looks for something types less
 # What a list shows of a row; arguments, traceback and message may be megabytes.
@@ -28,7 +29,7 @@ class Selection:
 
     `since` and `until` are of the last failure, and included; where `states` says that others are
     meant, of the enqueuing. `text` is looked for in task, error and redacted arguments, whatever
-    its case.
+    its case, and in what tasks say of their rows: a mail's recipient.
     """
 
     states: Collection[State] = (State.FAILED,)
@@ -55,7 +56,7 @@ class Selection:
 
     def is_everything(self) -> bool:
         """Tell whether nothing was narrowed."""
-        return not self._conditions()
+        return replace(self, text=self.text or None) == Selection(states=self.states)
 
     def _conditions(self) -> list[tuple[str, list[Any]]]:
         found: list[tuple[str, list[Any]]] = []
@@ -71,12 +72,7 @@ class Selection:
         if self.has_failed:
             found.append(("failures > 0", []))
         if self.text:
-            plain, in_json = (
-                _like(self.text),
-                _like(json.dumps(self.text, ensure_ascii=False)[1:-1]),
-            )
-            condition = "name ILIKE %s OR error ILIKE %s OR shown ILIKE %s"
-            found.append((condition, [plain, plain, in_json]))
+            found.append(_containing(self.text))
         return found
 
     @property
@@ -161,6 +157,16 @@ def by_index() -> Iterator[None]:
         with connections[alias].cursor() as cursor:
             cursor.execute("SELECT set_config('enable_seqscan', 'off', true)")
         yield
+
+
+def _containing(text: str) -> tuple[str, list[Any]]:
+    plain, in_json = _like(text), _like(json.dumps(text, ensure_ascii=False)[1:-1])
+    condition = "name ILIKE %s OR error ILIKE %s OR shown ILIKE %s"
+    values: list[Any] = [plain, plain, in_json]
+    for name, encoded in calls(clean(text, TEXT_CHARACTERS)):
+        condition += " OR (name = %s AND arguments = ANY(%s))"
+        values += [name, encoded]
+    return condition, values
 
 
 def _like(text: str) -> str:

@@ -5,7 +5,6 @@ not accepted and of messages that name no task. What it cannot decode it drops w
 log: use a DurableCelery.
 """
 
-from contextlib import suppress
 from typing import Any
 
 from celery import signals
@@ -13,7 +12,6 @@ from celery import signals
 from . import malformed, unknown
 from .consumer import DurableConsumer
 from .patience import in_time
-from .plain_rows import own_id, uuid_of
 
 UNKNOWN = (
     "No task {} is registered in the worker that took this message. Deploy the code to all workers"
@@ -30,12 +28,7 @@ def keep_unknown(sender: Any, message: Any, name: str, id: str, **_: Any) -> Non
         return
 
     def write() -> None:
-        kept = ""
-        with suppress(Exception):  # what cannot be read is kept as bytes
-            kept = unknown.arguments_of(message)
-        task_id = uuid_of(id)
-        error = "\n".join(filter(None, (UNKNOWN.format(name), own_id(id))))
-        malformed.keep(message, error, reason="unknown", task_id=task_id, arguments=kept)
+        unknown.keep_call(message, UNKNOWN.format(name), id, str(sender.hostname))
 
     in_time(write, f"{name}[{id}]", DROPPED)
 
@@ -44,5 +37,6 @@ def keep_unknown(sender: Any, message: Any, name: str, id: str, **_: Any) -> Non
 def keep_rejected(sender: Any, message: Any, exc: Exception | None, **_: Any) -> None:
     """Keep a message that is refused."""
     if not isinstance(sender, DurableConsumer):
-        error = exc or NO_TASK
-        in_time(lambda: malformed.keep(message, error), f"A message ({error})", DROPPED)
+        error, worker = exc or NO_TASK, str(sender.hostname)
+        label = f"A message ({error})"
+        in_time(lambda: malformed.keep(message, error, worker=worker), label, DROPPED)

@@ -56,6 +56,7 @@ class DurableTask(Hooks, Task):  # type: ignore[type-arg]  # generic in the stub
     def on_bound(cls, app: Celery) -> None:
         """Raise `NotKept` for what a durable task cannot keep."""
         super().on_bound(app)
+        refusals.overridden_call(cls, DurableTask.__call__)
         if (cls.name or "").startswith(CELERYS_OWN):
             cls.durable = False
         if not cls.durable:
@@ -64,6 +65,14 @@ class DurableTask(Hooks, Task):  # type: ignore[type-arg]  # generic in the stub
         # The row brings a task back; a message that came back as well would start nothing.
         cls.acks_late = cls.reject_on_worker_lost = False
         cls.retry_on_worker_lost = False  # type: ignore[attr-defined]  # not in the stubs
+
+    def __init__(self) -> None:
+        """Keep `before_start` for the run, where it has the arguments and its crashes count.
+
+        Celery calls what it finds on the instance: before the row is claimed.
+        """
+        super().__init__()
+        self.before_start = self._before_start  # type: ignore[method-assign]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Claim, run and settle what a message names; call the body where there is no message."""
@@ -91,6 +100,8 @@ class DurableTask(Hooks, Task):  # type: ignore[type-arg]  # generic in the stub
             request = self.request
             request.args, request.kwargs = arguments.decode(run.claim.arguments)
             request.retries = run.claim.retries
+            args = tuple(request.args)
+            type(self).before_start(self, str(request.id), args, request.kwargs)
             return following(*request.args, **request.kwargs)
 
         self.request.update({RUN: run})
@@ -237,6 +248,10 @@ class DurableTask(Hooks, Task):  # type: ignore[type-arg]  # generic in the stub
             raise NotKept(f"{self.name}: chords are not kept; enqueue the other task instead.")
         return super().add_to_chord(sig, lazy)  # type: ignore[call-overload]  # of literals
 
+    def _before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
+        if self.request.get(PUBLICATION) is None:  # no row: a plain task, or called eagerly
+            type(self).before_start(self, task_id, args, kwargs)
+
     def _refuse_loop(self, name: str) -> None:
         if self.durable:
             raise NotKept(
@@ -271,7 +286,7 @@ class DurableTask(Hooks, Task):  # type: ignore[type-arg]  # generic in the stub
         try:
             return claim.claim(str(self.request.id), publication, str(self.request.hostname))
         except (OperationalError, InterfaceError) as error:
-            raise Ignore("The database is away; the task's row is there.") from error
+            raise Ignore(f"Not claimed; the task's row is there: {settle.words(error)}") from error
 
 
 @contextmanager

@@ -1,7 +1,8 @@
-"""A task whose name this worker does not know: left to one that does, for a stated time.
+"""A task that this worker does not know as a durable one: left to one that does, for a stated time.
 
 A rolling deploy has workers of both versions on one queue. Celery drops what the old ones do not
-know; here the row waits for a worker that has the code, DURABLE_TASKS_UNKNOWN_TASK_SECONDS at most.
+know, and would run without its arguments what they know as an ordinary task; here the row waits for
+a worker that has the code, DURABLE_TASKS_UNKNOWN_TASK_SECONDS at most.
 """
 
 import logging
@@ -12,10 +13,10 @@ from uuid import UUID
 from celery import signals
 from celery.app.task import Context
 from celery.exceptions import NotRegistered
-from kombu.utils.json import dumps
 
 from . import configuration, fresh
-from .malformed import clean, keep
+from .malformed import NAME_CHARACTERS, clean, keep
+from .message_calls import MessageCall, call_of
 from .plain_rows import own_id, uuid_of
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ UPDATE durable_tasks_task SET
     unique_key = CASE WHEN {is_over} THEN NULL ELSE unique_key END,
     reason = CASE WHEN {is_over} THEN 'unknown' ELSE reason END,
     error = CASE WHEN {is_over} THEN %(error)s ELSE error END,
+    worker = CASE WHEN {is_over} THEN %(worker)s ELSE worker END,
     traceback = CASE WHEN {is_over} THEN '' ELSE traceback END,
     failed_at = CASE WHEN {is_over} THEN now() ELSE failed_at END,
     first_failed_at = CASE WHEN {is_over} THEN coalesce(first_failed_at, now())
@@ -43,9 +45,12 @@ RETURNING state
 """.replace("{is_over}", "now() - unknown_since > make_interval(secs => %(limit)s)")
 
 
-def put_back(task_id: str, publication: str, name: str) -> bool:
+def put_back(
+    task_id: str, publication: str, name: str, *, known: Any = None, worker: str = ""
+) -> bool:
     """Put a durable task's row back, to be published again; fail it once its time is over.
 
+    `known` is what `worker` has under the name: nothing, or a task whose base is no DurableTask.
     Return False where the message was not the current one: somebody else has the task. Raises what
     the database raises; the publication's lease then brings the task back. Duplicate: False.
     """
@@ -54,18 +59,20 @@ def put_back(task_id: str, publication: str, name: str) -> bool:
         "publication": UUID(publication),
         "pause": PAUSE_SECONDS,
         "limit": configuration.unknown_task_seconds(),
-        "error": clean(_error(name)),
+        "error": clean(error := _error(known, name)),
+        "worker": clean(worker, NAME_CHARACTERS),
     }
     rows = fresh.execute(_PUT_BACK, parameters)
     if rows and rows[0][0] == 0:
         logger.warning(
-            "Task %s[%s] is not known to this worker; tried again in %d s.",
+            "Task %s[%s] is not known to this worker%s; tried again in %d s.",
             name,
             task_id,
+            "" if known is None else " as a durable task",
             PAUSE_SECONDS,
         )
     elif rows:
-        logger.error("Task %s[%s] has failed. %s", name, task_id, _error(name))
+        logger.error("Task %s[%s] has failed. %s", name, task_id, error)
     return bool(rows)
 
 
@@ -79,13 +86,20 @@ def keep_plain(consumer: Any, message: Any, exc: Exception) -> None:
         f"No task {name} is registered in the worker that took this message, and a plain task"
         " cannot wait for another one. Deploy the code to all workers of its queue, then replay it."
     )
-    error = "\n".join(filter(None, (error, own_id(task_id))))
-    row_id = keep(
-        message, error, reason="unknown", task_id=uuid_of(task_id), arguments=arguments_of(message)
-    )
+    row_id = keep_call(message, error, task_id, str(consumer.hostname))
     logger.error("Task %s[%s] is not known here, and is failed task %s.", name, task_id, row_id)
     with suppress(Exception):  # nobody's waiting may keep the message from being acknowledged
         _tell(consumer, message, exc)
+
+
+def keep_call(message: Any, error: str, task_id: str, worker: str) -> UUID:
+    """Write a message that could be read, and whose task is not known, as a row to be replayed."""
+    call = MessageCall()
+    with suppress(Exception):  # what cannot be read is kept as bytes
+        call = call_of(message)
+    error = "\n".join(filter(None, (error, call.left_out, own_id(task_id))))
+    known: dict[str, Any] = {"reason": "unknown", "task_id": uuid_of(task_id), "worker": worker}
+    return keep(message, error, call=call, **known)
 
 
 def _tell(consumer: Any, message: Any, exc: Exception) -> None:
@@ -99,14 +113,16 @@ def _tell(consumer: Any, message: Any, exc: Exception) -> None:
     consumer.app.backend.mark_as_failure(task_id, NotRegistered(name), request=request)
 
 
-def _error(name: str) -> str:
+def _error(known: Any, name: str) -> str:
+    seconds = f"{configuration.unknown_task_seconds():g} s"
+    if known is None:
+        return (
+            f"Its workers have not known the task {name} for {seconds}. Deploy the code that has it"
+            " to a worker of this queue, then replay it; or discard it."
+        )
+    base = type(known).__mro__[1].__name__
     return (
-        f"Its workers have not known the task {name} for {configuration.unknown_task_seconds():g}"
-        " s. Deploy the code that has it to a worker of this queue, then replay it; or discard it."
+        f"For {seconds} its workers have known {name} as an ordinary task, which takes no notice of"
+        f" its row: the base class {base} is no DurableTask. Derive that class from DurableTask,"
+        " with durable = False if it shall stay an ordinary task, and deploy it; then replay this."
     )
-
-
-def arguments_of(message: Any) -> str:
-    """Return the arguments as a row keeps them; "" for the protocol of Celery 3."""
-    payload = message.payload
-    return str(dumps([payload[0], payload[1]])) if isinstance(payload, list | tuple) else ""

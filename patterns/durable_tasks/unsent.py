@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import Celery
 
-from . import arguments, calls, configuration, fresh
+from . import arguments, calls, configuration, fresh, refusals
 from .enqueue import new_id
 from .errors import ArgumentsRefused
 from .patience import in_time
@@ -47,11 +47,11 @@ def _write(app: Celery, entry: Any, error: BaseException) -> None:
         new_id(),
         clean(name, NAME_CHARACTERS),
         clean(_queue(app, task, entry), NAME_CHARACTERS),
-        not getattr(task, "durable", True),
+        not refusals.is_durable(app, entry.task),
         clean(text, ERROR_CHARACTERS) + clean(why, ERROR_CHARACTERS),
         stack(error),
         encoded,
-        clean(arguments.show(arguments.redacted(task, args, kwargs)), 2 * ERROR_CHARACTERS),
+        arguments.show(arguments.redacted(task, args, kwargs)),
         clean(f"beat:{entry.name}", NAME_CHARACTERS),
         calls.origin(os.getpid()),
     ]

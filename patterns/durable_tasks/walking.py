@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connections, transaction
+from django.db import connections
 
-from . import configuration
+from . import configuration, locks
 from .batches import Operation, locked
 from .selection import Selection
 
@@ -88,9 +88,11 @@ def walk(
 
 @contextmanager
 def in_transaction() -> Iterator[Any]:
-    """Give a cursor in a transaction, which is the caller's where one is open."""
-    database = configuration.database()
-    with transaction.atomic(using=database), connections[database].cursor() as cursor:
+    """Give a cursor in a transaction, which is the caller's where one is open.
+
+    Raises `TasksHeld` where another transaction holds what it wants.
+    """
+    with locks.bounded_for_people() as cursor:
         cursor.execute(_BY_INDEX)
         yield cursor
 

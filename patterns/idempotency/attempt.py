@@ -20,6 +20,17 @@ RELEASE = """
 UPDATE idempotency_effect SET lease = NULL, leased_until = NULL, holder = ''
 WHERE key = %s AND lease = %s AND recorded_at IS NULL
 """
+# Of an attempt that did nothing. The first one is forgotten whole, and its key is new again; behind
+# others, of which nobody knows what they did, it counts for nothing.
+FORGET = """
+DELETE FROM idempotency_effect
+WHERE key = %s AND lease = %s AND recorded_at IS NULL AND attempts = 1
+"""
+UNCOUNT = """
+UPDATE idempotency_effect
+SET lease = NULL, leased_until = NULL, holder = '', attempts = attempts - 1
+WHERE key = %s AND lease = %s AND recorded_at IS NULL
+"""
 
 
 class Attempt:
@@ -64,14 +75,19 @@ class Attempt:
         self.is_recorded, self.result = True, json.loads(text)
         transaction.on_commit(self._note_commit, using=self.database)
 
-    def release(self) -> None:
+    def release(self, *, nothing_was_done: bool = False) -> None:
         """Give the lease back, so that the next attempt need not wait for its end.
 
+        `nothing_was_done`: nor does the far side's memory of the key begin with this attempt.
         Never raises a database error: the one that led here matters more, and the lease ends by
         itself.
         """
         try:
-            self._give_back()
+            # What was recorded was done, whatever became of the record.
+            if nothing_was_done and not self.is_recorded:
+                self._give_back(FORGET, UNCOUNT)
+            else:
+                self._give_back(RELEASE)
         except Error as error:
             logger.warning("The lease of effect %r lasts until its end: %s", self.key, error)
 
@@ -79,7 +95,7 @@ class Attempt:
         """Raise EffectNotRecorded where the body ended well and no result was committed."""
         if self._is_committed:
             return
-        if self._give_back() or not self.is_recorded:
+        if self._give_back(RELEASE) or not self.is_recorded:
             raise EffectNotRecorded(
                 f"Effect {self.key!r} was begun, and its result is not recorded: call"
                 " effect.record(result) in the transaction that completes the task."
@@ -95,8 +111,8 @@ class Attempt:
     def _note_commit(self) -> None:
         self._is_committed = True
 
-    def _give_back(self) -> bool:
-        """Return whether the lease was still held, and nothing recorded."""
+    def _give_back(self, *statements: str) -> bool:
+        """Run the first that fits; return whether the lease was held, and nothing recorded."""
         if self.token is None:
             return False
         connection = connections[self.database]
@@ -104,5 +120,8 @@ class Attempt:
             # What went wrong may have been the connection.
             connection.close_if_unusable_or_obsolete()
         with connection.cursor() as cursor:
-            cursor.execute(RELEASE, [self.key, self.token])
-            return bool(cursor.rowcount)
+            for statement in statements:
+                cursor.execute(statement, [self.key, self.token])
+                if cursor.rowcount:
+                    return True
+        return False

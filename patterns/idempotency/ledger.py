@@ -27,13 +27,15 @@ def effect(
     Crash: the lease ends by itself, and the next run asks the far side with the same key.
     Duplicate: gets EffectInProgress, and the result once that is recorded. Rollback of the
     transaction that records: nothing is recorded, and an error in the body gives the lease back.
+    One whose `nothing_was_done` is True (a request that could not be sent, or was refused for its
+    credentials) does not count as an attempt, and the key's age does not begin with it.
     """
     refuse_wrong_arguments(key, keeps_key_hours, lease_seconds)
     attempt = take(key, keeps_key_hours=keeps_key_hours, lease_seconds=lease_seconds, holder=holder)
     try:
         yield attempt
-    except BaseException:
-        attempt.release()
+    except BaseException as error:
+        attempt.release(nothing_was_done=getattr(error, "nothing_was_done", False) is True)
         raise
     attempt.require_record()
 

@@ -13,7 +13,9 @@ class Effect(models.Model):
     key = models.CharField(max_length=KEY_LENGTH, primary_key=True)
     first_tried_at = models.DateTimeField(help_text="The far side's memory of the key may end.")
     last_tried_at = models.DateTimeField(null=True)
-    attempts = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveIntegerField(
+        default=0, help_text="Those that may have done something."
+    )
     lease = models.UUIDField(null=True, help_text="Token of the run that may record the result.")
     leased_until = models.DateTimeField(null=True)
     holder = models.TextField(default="", help_text="The task whose next run may take over.")

@@ -8,10 +8,11 @@ Guarantees: a mail accepted in a transaction that commits is offered to the mail
     request; a backend that reads attributes (Anymail's) gets them all. A Message-ID is the same on
     every attempt, and accepted once while its row is kept. No transaction is open while the mail
     server is spoken to. One window sends twice: a crash, or an answer that does not come, between
-    the mail server's acceptance and our commit; `unanswered` counts it, and both copies carry the
-    same Message-ID. A mail refused for good, or one that kills five workers, is a row with its
-    reason; one that has expired is not sent, and a row that says so. Errors are mailed to ADMINS
-    past the database, in bounds.
+    the mail server's acceptance and our commit; `unanswered` counts each attempt without an answer,
+    and all copies carry the same Message-ID. A mail refused for good, or one that kills five
+    workers, is a row with its reason; one that has expired is not sent, and a row that says so.
+    What a mail says is deleted once it is sent, expired or given up, or has failed a month ago.
+    Errors are mailed to ADMINS past the database, in bounds.
 Not for: databases other than PostgreSQL.
 Copy: this folder, with its migrations.
 Needs: django>=5.2 (up to 6.1), celery>=5.5, PostgreSQL with psycopg>=3.1.
@@ -30,6 +31,8 @@ Settings, with defaults:
     QUEUED_MAIL_SWEEP_LIMIT = 500: the most mails that one sweep publishes again.
     QUEUED_MAIL_KEEP_DAYS = 30: how long a sent mail's row (without its content) is kept, and so
         how long a Message-ID is remembered.
+    QUEUED_MAIL_KEEP_FAILED_DAYS = 30: how long the content of a failed mail is kept, and so how
+        long it can be sent again.
 Wiring:
     1. Add this package to INSTALLED_APPS and run `manage.py migrate`.
     2. Django 5.2, 6.0: EMAIL_BACKEND = "<this package>.backend.EmailBackend", EMAIL_TIMEOUT = 10.

@@ -58,9 +58,14 @@ class QueuedMailAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
     def send_again(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Let the failed ones among the chosen mails wait for delivery anew."""
         by = f"{request.user} ({request.user.pk})"
-        count = send_again(deliver, list(queryset.values_list("pk", flat=True)), by=by)
+        chosen = list(queryset.values_list("pk", flat=True))
+        deleted = queryset.filter(failed_at__isnull=False, content=b"").count()
+        count = send_again(deliver, chosen, by=by)
         level = messages.SUCCESS if count else messages.WARNING
         self.message_user(request, f"Failed mails to be sent again: {count}.", level)
+        if deleted:
+            why = f"Not sent again, since what they said is deleted: {deleted}. Send new ones."
+            self.message_user(request, why, messages.WARNING)
 
     def has_send_again_permission(self, request: HttpRequest) -> bool:
         """Whoever may change mails may send one again."""

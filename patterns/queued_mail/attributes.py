@@ -21,12 +21,19 @@ ATTRIBUTES = (
     "esp_extra",
 )
 
+BECOME_HEADERS = (
+    *("subject", "from_email", "to", "cc", "bcc", "reply_to", "extra_headers"),
+    "envelope_sender",
+)
+
 
 def to_json(message: EmailMessage) -> bytes:
     """Return a message's attributes, alternatives and attachments.
 
-    Raises `MailNotAccepted` where a value would not be the same after JSON.
+    Raises `MailNotAccepted` where a value would not be the same after JSON, and for a line end in
+    a header, which Django and a service would refuse only when it is delivered.
     """
+    refuse_line_ends(message)
     given = {name: getattr(message, name) for name in ATTRIBUTES if hasattr(message, name)}
     # Anymail marks what is left out by a class.
     given = {name: value for name, value in given.items() if not isinstance(value, type)}
@@ -58,6 +65,22 @@ def timestamp(value: date) -> float:
     """Return a time in seconds, which Anymail takes as well: the same moment in every zone."""
     time = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
     return (make_aware(time) if is_naive(time) else time).timestamp()
+
+
+def refuse_line_ends(message: EmailMessage) -> None:
+    """Raise `MailNotAccepted` for a line end in anything that becomes a header."""
+    given = [(name, getattr(message, name, None)) for name in BECOME_HEADERS]
+    merged = getattr(message, "merge_headers", None)
+    if isinstance(merged, Mapping):  # Anymail marks what is left out by a class
+        given += [(f"merge_headers[{who!r}]", headers) for who, headers in merged.items()]
+    for name, value in given:
+        each = value if isinstance(value, list | tuple) else [value]
+        if isinstance(value, Mapping):
+            each = [*value, *value.values()]
+        if any(end in str(text) for text in each for end in "\r\n"):
+            raise MailNotAccepted(
+                f"A mail's {name} has a line end, which no header can hold: {value!r:.200}"
+            )
 
 
 def plain(value: Any, where: str) -> Any:

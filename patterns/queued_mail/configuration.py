@@ -68,6 +68,11 @@ def keep() -> timedelta:
     return timedelta(days=getattr(settings, "QUEUED_MAIL_KEEP_DAYS", 30))
 
 
+def keep_failed() -> timedelta:
+    """Return how long a failed mail can be sent again: as long as a sent one is remembered."""
+    return timedelta(days=getattr(settings, "QUEUED_MAIL_KEEP_FAILED_DAYS", 30))
+
+
 # Everything above; a name that begins the same and is not here is a typo (see checks.py).
 NAMES = (
     "QUEUED_MAIL_DELIVERY_BACKEND",
@@ -79,4 +84,5 @@ NAMES = (
     "QUEUED_MAIL_RETRY_FORGOTTEN_AFTER_MINUTES",
     "QUEUED_MAIL_SWEEP_LIMIT",
     "QUEUED_MAIL_KEEP_DAYS",
+    "QUEUED_MAIL_KEEP_FAILED_DAYS",
 )

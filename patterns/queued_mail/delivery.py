@@ -2,18 +2,20 @@
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, NoReturn
 
+from django.db import Error as DatabaseError
 from django.db import router, transaction
+from django.db.models import Case, F, TextField, Value, When
 from django.utils import timezone
 
 from . import configuration
-from .errors import LeaseLost, MailNotDelivered, MailRefused, ReceiverFailed
+from .errors import LeaseLost, MailNotAnswered, MailNotDelivered, MailRefused, ReceiverFailed
 from .leases import record, take
 from .models import QueuedMail
 from .signals import mail_sent
-from .transport import Answer, offer, reply
+from .transport import Answer, is_final, offer, reply
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +91,7 @@ def deliver(mail: QueuedMail, completing: Completing) -> None:
 
 def read(answer: Answer, mail: QueuedMail) -> None:
     """Note who is refused for good, and who is still to get the mail."""
-    final = {who: reply(*why) for who, why in answer.refusals.items() if why[0] >= 500}
+    final = {who: reply(*why) for who, why in answer.refusals.items() if is_final(why[0])}
     mail.refused = {**mail.refused, **final}
     mail.outstanding = [each for each in mail.outstanding if each not in final]
     if answer.is_accepted:
@@ -99,12 +101,17 @@ def read(answer: Answer, mail: QueuedMail) -> None:
 
 def try_later(mail: QueuedMail, error: MailNotDelivered) -> NoReturn:
     """Record a failed attempt, the last one if the mail was tried for long enough; raise."""
+    if isinstance(error, MailNotAnswered):
+        mail.unanswered += 1
+        logger.warning("Mail %s: no answer; a copy may be out.", mail.pk)
     begun = mail.first_attempt_at or timezone.now()
     if timezone.now() - begun >= configuration.give_up_after():
         since = f"{begun:%Y-%m-%d %H:%M %Z}"
         text = f"Given up after {mail.attempts} attempts since {since}: {error}"
         fail(mail, MailRefused(text))
-    record(mail, error=str(error))
+    # One whose task was discarded meanwhile keeps that reason.
+    was_discarded = When(failed_at__isnull=False, then=F("error"))
+    record(mail, error=Case(was_discarded, default=Value(str(error)), output_field=TextField()))
     raise error
 
 
@@ -116,15 +123,28 @@ def fail(mail: QueuedMail, refusal: MailRefused) -> NoReturn:
 
 def complete(mail: QueuedMail, completing: Completing) -> None:
     """Record a sent mail, forget what it said, and tell the receivers, in one transaction."""
-    sent = {"sent_at": timezone.now(), "outstanding": [], "content": b"", "error": ""}
     try:
         with completing(), transaction.atomic(using=mail._state.db, savepoint=False):
-            record(mail, **sent)
+            record_sent(mail)
             tell(mail)
     except ReceiverFailed:
         # Without them: that the mail is out is true all the same.
-        record(mail, **sent)
+        record_sent(mail)
         raise
+    except (LeaseLost, DatabaseError):  # what is true then is known to others, or not yet
+        raise
+    except Exception:
+        # The task is no longer this run's to end (it was cancelled, say). The mail is out.
+        with suppress(LeaseLost), transaction.atomic(using=mail._state.db):
+            record_sent(mail)
+            tell(mail)
+        raise
+
+
+def record_sent(mail: QueuedMail) -> None:
+    """Write that a mail is sent, also of one whose task was discarded meanwhile."""
+    ended = {"sent_at": timezone.now(), "failed_at": None}
+    record(mail, **ended, outstanding=[], content=b"", error="")
 
 
 def tell(mail: QueuedMail) -> None:

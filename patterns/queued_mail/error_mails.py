@@ -4,7 +4,8 @@ Not through the queue: it would need the database whose outage it reports. Not w
 waits: a thread sends it, within a timeout. Not without bounds: an error at one place is mailed
 once in ten minutes, ten errors at most, and the next mail says how many were left out.
 
-It mails the message and the traceback, not what was posted, nor the settings: both hold secrets.
+It mails the message and the traceback, not what was posted, nor the settings, nor what a path
+holds beside its route (the token of a password reset, say): each may be a secret.
 """
 
 import logging
@@ -19,6 +20,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 
 from .connection import delivery_connection
+from .request_paths import shown_path, without_secrets
 
 # A person reads the first screen; a traceback of a recursion has megabytes.
 LONGEST_BODY = 50_000
@@ -72,14 +74,17 @@ class ErrorMailHandler(logging.Handler):
 
     def message(self, record: logging.LogRecord, recipients: list[str]) -> EmailMessage:
         """Return the mail; a Message-ID of our own, since Django would ask DNS for one."""
-        first_line = " ".join(f"{record.levelname}: {record.getMessage()}".split())
-        body = f"{self.format(record)}\n\n{surroundings(record)}\n"
+        request = getattr(record, "request", None)
+        said = without_secrets(f"{record.levelname}: {record.getMessage()}", request)
+        body = f"{without_secrets(self.format(record), request)}\n\n{surroundings(record)}\n"
         if self.left_out:
             body += f"{self.left_out} more errors since the last mail were only logged.\n"
         self.left_out = 0
         domain = parseaddr(settings.SERVER_EMAIL)[1].rpartition("@")[2]
         return EmailMessage(
-            subject=encodable(f"{settings.EMAIL_SUBJECT_PREFIX}{first_line}"[:LONGEST_SUBJECT]),
+            subject=encodable(
+                f"{settings.EMAIL_SUBJECT_PREFIX}{' '.join(said.split())}"[:LONGEST_SUBJECT]
+            ),
             body=encodable(body[-LONGEST_BODY:]),
             from_email=settings.SERVER_EMAIL,
             to=recipients,
@@ -122,5 +127,5 @@ def surroundings(record: logging.LogRecord) -> str:
     where = f"{record.processName} {record.process} on {platform.node()}"
     request: Any = getattr(record, "request", None)
     if hasattr(request, "method") and hasattr(request, "path"):
-        where = f"{request.method} {request.path}\n{where}"
+        where = f"{request.method} {shown_path(request)}\n{where}"
     return f"{record.name}, {PurePath(record.pathname).name}:{record.lineno}\n{where}"

@@ -22,6 +22,16 @@ class MailNotDelivered(OSError):
     is_permanent = False
 
 
+class MailNotAnswered(MailNotDelivered):
+    """The mail was offered and no answer came (a timeout, a line that was cut): it may be out."""
+
+
+class ContentDeleted(Exception):
+    """A failed mail is to be sent again, and what it said is deleted."""
+
+    is_permanent = True
+
+
 class LeaseLost(Exception):
     """Somebody else has taken over a mail, and records what becomes of it. Never leaves here."""
 

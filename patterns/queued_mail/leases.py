@@ -19,7 +19,7 @@ from .models import QueuedMail
 
 logger = logging.getLogger(__name__)
 
-COUNTED = ("attempts", "unanswered", "first_attempt_at", "outstanding", "refused")
+COUNTED = ("attempts", "unanswered", "died", "first_attempt_at", "outstanding", "refused")
 MOST_DEATHS = 5  # by then it was no deploy and no accident: the mail kills what touches it
 
 
@@ -53,13 +53,14 @@ def begin(mail: Any, run_id: str) -> QueuedMail | Exception | None:
         if mail.leased_until > now and not is_own:
             return MailNotDelivered(f"It is being delivered until {mail.leased_until} at most.")
         mail.unanswered += 1
+        mail.died += 1
         logger.warning("Mail %s: an attempt was cut off; a copy may be out.", mail.pk)
     if mail.expires_at is not None and mail.expires_at <= now:
         record(mail, expired_at=now, content=b"", error=f"Expired at {mail.expires_at}.")
         logger.warning("Mail %s expired at %s and is not sent.", mail.pk, mail.expires_at)
         return None
-    if mail.unanswered >= MOST_DEATHS:
-        refusal = MailRefused(f"Its worker died {mail.unanswered} times without an answer.")
+    if mail.died >= MOST_DEATHS:
+        refusal = MailRefused(f"Its worker died {mail.died} times without an answer.")
         record(mail, failed_at=now, error=str(refusal))
         return refusal
     mail.attempts += 1

@@ -4,7 +4,8 @@ from datetime import datetime
 from uuid import uuid4
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Q, Value, When
+from django.db.models.functions import Concat
 from django.utils import timezone
 
 from . import configuration
@@ -25,6 +26,21 @@ class QueuedMailQuerySet(models.QuerySet["QueuedMail"]):
         """Return what was sent, or expired, before then."""
         return self.filter(Q(sent_at__lt=then) | Q(expired_at__lt=then))
 
+    def replayable(self) -> "QueuedMailQuerySet":
+        """Return what has failed, and still has what it says."""
+        return self.filter(failed_at__isnull=False).exclude(content=b"")
+
+    def failed_too_long_ago(self, now: datetime) -> "QueuedMailQuerySet":
+        """Return what failed so long ago, or is of no use any more, that nobody sends it again."""
+        old = Q(failed_at__lt=now - configuration.keep_failed()) | Q(expires_at__lt=now)
+        return self.replayable().filter(old)
+
+    def delete_content(self, why: str) -> int:
+        """Empty what mails say, and write why; their rows stay."""
+        more = Concat("error", Value(f" {why}"), output_field=models.TextField())
+        said = Case(When(error="", then=Value(why)), default=more, output_field=models.TextField())
+        return self.update(content=b"", error=said)
+
     def forgotten(self, now: datetime) -> "QueuedMailQuerySet":
         """Return what waits without a sign of life: its task message or its worker was lost."""
         unanswered = Q(error="", touched_at__lt=now - configuration.forgotten_after())
@@ -44,7 +60,9 @@ class QueuedMail(models.Model):
     refused = models.JSONField(default=dict, help_text="Recipients refused for good, and why.")
     subject = models.CharField(max_length=SUBJECT_LENGTH)
     form = models.CharField(max_length=10, choices=FORMS, default="bytes")
-    content = models.BinaryField(help_text="Emptied once the mail is sent or has expired.")
+    content = models.BinaryField(
+        help_text="Emptied once the mail is sent, has expired or is given up."
+    )
     size_bytes = models.PositiveIntegerField()
     enqueued_at = models.DateTimeField(default=timezone.now)
     touched_at = models.DateTimeField(
@@ -60,7 +78,10 @@ class QueuedMail(models.Model):
     leased_by = models.TextField(help_text="Its task, where nobody else runs that.")
     attempts = models.PositiveIntegerField(default=0)
     unanswered = models.PositiveIntegerField(
-        default=0, help_text="Attempts that were cut off: as many second copies may be out."
+        default=0, help_text="Attempts without an answer: as many second copies may be out."
+    )
+    died = models.PositiveIntegerField(
+        default=0, help_text="Those among them whose worker died, and not the line."
     )
     first_attempt_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True, help_text="From then on it is not sent.")

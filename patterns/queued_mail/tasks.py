@@ -36,6 +36,7 @@ OF_DELIVERY: dict[str, Any] = {
     "on_replay": again.on_replay,
     "on_discard": again.on_discard,
     "describe": again.describe,
+    "described_as": again.described_as,
 }
 # Each statement commits by itself.
 OF_CLEANING: dict[str, Any] = {"atomic": False}
@@ -95,9 +96,14 @@ def enqueue_forgotten() -> None:
 def delete_sent() -> None:
     """Delete the rows of mails sent, or expired, more than QUEUED_MAIL_KEEP_DAYS ago.
 
-    Failed ones stay. Crash or duplicate: what is left is deleted by the next run.
+    Failed ones stay, without what they say where that is older than QUEUED_MAIL_KEEP_FAILED_DAYS
+    or has expired. Crash or duplicate: what is left is deleted by the next run.
     """
     database = router.db_for_write(QueuedMail)
     old = QueuedMail.objects.using(database).ended_before(timezone.now() - configuration.keep())
     while ids := list(old.values_list("pk", flat=True)[:DELETED_AT_ONCE]):
         QueuedMail.objects.using(database).filter(pk__in=ids).delete()
+    failed = QueuedMail.objects.using(database).failed_too_long_ago(timezone.now())
+    while ids := list(failed.values_list("pk", flat=True)[:DELETED_AT_ONCE]):
+        # Asked again: somebody may be sending one again at this moment.
+        failed.filter(pk__in=ids).delete_content("What it said is deleted.")

@@ -10,7 +10,7 @@ from django.core.mail import EmailMessage
 
 from .attributes import from_json
 from .connection import delivery_connection, reads_attributes
-from .errors import MailNotDelivered, MailRefused
+from .errors import MailNotAnswered, MailNotDelivered, MailRefused
 from .frozen import FrozenMessage
 from .models import QueuedMail
 
@@ -18,6 +18,9 @@ from .models import QueuedMail
 ABOUT_THE_MAIL = (ValueError, TypeError, LookupError, AttributeError)
 # Answers of an API that say nothing about the mail: a wrong key, no money, too slow, too much.
 ABOUT_THE_ACCOUNT = frozenset({401, 402, 403, 407, 408, 425, 429})
+# Answers of a mail server that say nothing about the mail: it wants a login, a stronger one, or TLS
+# first, at whichever command it says so. That is our configuration's fault.
+ABOUT_THE_LOGIN = frozenset({530, 534, 535, 538})
 # What Anymail calls a recipient that a service refuses.
 REFUSED_STATUSES = frozenset({"invalid", "rejected", "failed"})
 
@@ -33,7 +36,8 @@ class Answer:
 def offer(stored: QueuedMail) -> Answer:
     """Offer a mail to the recipients that are outstanding.
 
-    Raises `MailNotDelivered` where another attempt may help, `MailRefused` where it cannot.
+    Raises `MailNotDelivered` where another attempt may help, its kind `MailNotAnswered` where the
+    mail may be out as well, and `MailRefused` where no attempt can help.
     What fails before the mail is offered (connecting, TLS, logging in) says nothing about the
     mail, so it is never a refusal.
     """
@@ -60,16 +64,27 @@ def answer_of(connection: Any, stored: QueuedMail) -> Answer:
     except smtplib.SMTPRecipientsRefused as error:
         return Answer(is_accepted=False, refusals=error.recipients)
     except Exception as error:
-        kind = MailRefused if is_refusal(error) else MailNotDelivered
-        raise kind(words(error)) from error
+        raise kind_of(error)(words(error)) from error
     if accepted == 0:
         raise MailNotDelivered("The delivery backend took nothing and gave no reason.")
     refusals = {**getattr(connection, "refusals", {}), **refusals_of_api(message)}
     return Answer(is_accepted=True, refusals=refusals)
 
 
+def kind_of(error: Exception) -> type[MailRefused | MailNotDelivered]:
+    """Return what an error says of the mail: refused, to be tried again, or no answer."""
+    if is_refusal(error):
+        return MailRefused
+    is_answered = isinstance(
+        error, smtplib.SMTPResponseException | smtplib.SMTPNotSupportedError
+    ) or isinstance(getattr(error, "status_code", None), int)
+    return MailNotDelivered if is_answered else MailNotAnswered
+
+
 def message_of(stored: QueuedMail, connection: Any) -> EmailMessage:
     """Return what the backend is to send, in the form in which it was kept."""
+    if not stored.content:  # discarded since this delivery began
+        raise MailRefused("What it said is deleted.")
     if stored.form == "attributes":
         return from_json(bytes(stored.content))
     if reads_attributes(connection):
@@ -83,7 +98,7 @@ def message_of(stored: QueuedMail, connection: Any) -> EmailMessage:
 def is_refusal(error: Exception) -> bool:
     """Tell whether the mail was refused for good."""
     if isinstance(error, smtplib.SMTPResponseException):
-        return error.smtp_code >= 500
+        return is_final(error.smtp_code)
     status = getattr(error, "status_code", None)  # of an API
     if isinstance(status, int):
         return 400 <= status < 500 and status not in ABOUT_THE_ACCOUNT
@@ -92,6 +107,11 @@ def is_refusal(error: Exception) -> bool:
     refusals = refusals_of_api(message)
     is_for_all = bool(refusals) and len(refusals) >= len(message.recipients())
     return is_for_all or isinstance(error, ABOUT_THE_MAIL)
+
+
+def is_final(code: int) -> bool:
+    """Tell whether a mail server's answer is about the mail, or its recipient, and for good."""
+    return code >= 500 and code not in ABOUT_THE_LOGIN
 
 
 def refusals_of_api(message: Any) -> dict[str, tuple[int, bytes]]:

@@ -82,7 +82,7 @@ def lab() -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
         folder = ROOT / "build" / "crash" / f"77-{process.pid}"
         try:
-            wait_for("a worker's log", lambda: list(folder.glob("logs/worker_*.log")), seconds=90)
+            wait_for("a worker's log", lambda: list(folder.glob("logs/worker_*.log")), seconds=180)
             yield process, folder
         finally:
             process.kill()
@@ -95,7 +95,7 @@ def test_interrupted_it_leaves_no_process_and_no_folder(
 ) -> None:
     process, folder = lab
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    assert process.wait(120) == 130
     assert not folder.exists()
     assert not reaper.belonging_to(folder)
 
@@ -106,4 +106,4 @@ def test_killed_without_warning_it_leaves_no_process(
     process, folder = lab
     assert reaper.belonging_to(folder)
     process.kill()
-    wait_for("the end of all", lambda: not reaper.belonging_to(folder), seconds=60)
+    wait_for("the end of all", lambda: not reaper.belonging_to(folder), seconds=120)

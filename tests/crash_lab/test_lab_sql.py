@@ -1,13 +1,12 @@
 """The triggers by which the lab counts how often an order's steps are written."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from crash_lab.database import Database
-from crash_lab.development_code import unprivileged
 from crash_lab.lab import SHOP_FILES
+from tests.crash_lab.running import running_database
 
 # As much of the shop's tables as the triggers touch.
 TABLES = """
@@ -19,16 +18,11 @@ WRITTEN = "SELECT what FROM lab_event ORDER BY id"
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    unprivileged.make_private(tmp_path / "lab")
-    database = Database(tmp_path / "lab" / "pg")
-    database.start()
-    try:
+def database() -> Iterator[Database]:
+    with running_database() as database:
         database.sql(TABLES)
         database.sql((SHOP_FILES / "lab.sql").read_text(encoding="utf-8"))
         yield database
-    finally:
-        database.stop()
 
 
 def test_a_step_written_again_is_counted_though_it_says_the_same(database: Database) -> None:

@@ -8,15 +8,14 @@ import pytest
 
 from crash_lab.database import Database
 from crash_lab.proxy import MARK, Proxy
+from tests.crash_lab.running import running_database
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    made = Database(tmp_path_factory.mktemp("pg"))
-    made.start()
-    made.sql("CREATE TABLE told (what text)")
-    yield made
-    made.stop()
+def database() -> Iterator[Database]:
+    with running_database() as made:
+        made.sql("CREATE TABLE told (what text)")
+        yield made
 
 
 def test_a_marked_commit_takes_hold_unheard(database: Database) -> None:

@@ -85,7 +85,7 @@ class Process:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
-    def stop(self, patience_seconds: float = 20) -> None:
+    def stop(self, patience_seconds: float = 60) -> None:
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -150,7 +150,7 @@ def start_worker(start: Start) -> Start:
         command = ["-m", "celery", "-A", "durable_shop.celery", "worker", "-Q", queue, "-n", node]
         command += ["-c", "1", "-l", "INFO", "--without-gossip", "--without-mingle", *options]
         worker = start(*command, **environment)
-        eventually(lambda: " ready." in worker.words or fail_if_ended(worker))
+        eventually(lambda: has_said(worker, " ready."))
         return worker
 
     return begin
@@ -162,7 +162,7 @@ def start_relay(start: Start) -> Start:
 
     def begin(*options: str, **environment: str) -> Process:
         relay = start("-m", "durable_shop.manage", "relay", *options, **environment)
-        eventually(lambda: "relay: publishing" in relay.words or fail_if_ended(relay))
+        eventually(lambda: has_said(relay, "relay: publishing"))
         return relay
 
     return begin
@@ -177,10 +177,19 @@ def start_beat(start: Start, tmp_path: Path) -> Start:
         command += ["-s", str(tmp_path / f"{name}.schedule"), "--max-interval", "1"]
         environment.setdefault("DURABLE_TEST_BROKER", NO_BROKER)
         beat = start(*command, DURABLE_TEST_BEAT=json.dumps(schedule), **environment)
-        eventually(lambda: "beat: Starting" in beat.words or fail_if_ended(beat))
+        eventually(lambda: has_said(beat, "beat: Starting"))
         return beat
 
     return begin
+
+
+def has_said(process: Process, text: str) -> bool:
+    """Tell whether it has written this; an error where it has ended without."""
+    has_ended = process.process.poll() is not None  # first: it may say so and end between two looks
+    if text in process.words:
+        return True
+    assert not has_ended, process.words
+    return False
 
 
 def fail_if_ended(process: Process) -> bool:

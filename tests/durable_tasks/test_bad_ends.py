@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from durable_shop.celery import app
 
 from patterns.durable_tasks import cancel, failed, other_apps
 from patterns.durable_tasks.models import Event, State, TaskRow
-from tests.durable_tasks.conftest import PATHS, Process, Start, fail_if_ended, notes
+from tests.durable_tasks.conftest import PATHS, Process, Start, has_said, notes
 from tests.durable_tasks.envelopes import changed, encoded, plain_message, push
 from tests.queued_mail.conftest import eventually
 
@@ -106,9 +107,9 @@ def test_a_task_that_kills_its_whole_worker_ends_with_its_budget(
     start_relay()
     result = ends.killed.delay("worker")
     for _ in range(3):
-        worker = start_worker(name="same@test")
+        worker = start_worker(name="same@test", DURABLE_TEST_LEASE="600")
         eventually(lambda worker=worker: worker.process.poll() is not None)
-    start_worker(name="same@test")
+    start_worker(name="same@test", DURABLE_TEST_LEASE="600")
     row = ended(1)[result.id]
     assert (row.reason, row.crashes, row.failures) == ("crashes", 3, 1)
     assert kinds(row) == ["crashed"] * 3 + ["failed"]
@@ -126,6 +127,10 @@ def test_a_message_that_cannot_be_a_task_is_a_row_with_its_bytes_and_its_event(
     rows = list(ended(4).values())
     assert sorted(row.reason for row in rows) == ["malformed"] * 3 + ["unknown"]
     assert all(row.message and kinds(row) == ["failed"] and row.failures == 1 for row in rows)
+    assert {row.worker for row in rows} == {"w0@test"}
+    assert {row.origin for row in rows if row.name} == {f"{gethostname()}:{os.getpid()}"}
+    events = Event.objects.filter(task_id__in=[row.id for row in rows])
+    assert {event.at_worker for event in events} == {"w0@test"}
     eventually(lambda: notes() == ["good"])
 
 
@@ -175,7 +180,7 @@ def environment(other_broker: Server) -> dict[str, str]:
 def other_worker(start: Start, environment: dict[str, str]) -> Process:
     command = ["-m", "celery", "-A", "durable_shop.other", "worker", "-c", "1", "-n", "o@test"]
     worker = start(*command, "-l", "INFO", "-Q", "other", **environment)
-    eventually(lambda: " ready." in worker.words or fail_if_ended(worker))
+    eventually(lambda: has_said(worker, " ready."))
     return worker
 
 
@@ -257,7 +262,7 @@ def test_a_relay_of_another_app_that_dies_ends_the_process() -> None:
         "DJANGO_SETTINGS_MODULE": "durable_shop.settings",
     }
     ran = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, timeout=30
+        [sys.executable, "-c", program], env=environment, capture_output=True, timeout=120
     )
     assert ran.returncode == other_apps.FAILED
     assert b"The relay of other ended" in ran.stderr

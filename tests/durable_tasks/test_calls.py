@@ -447,6 +447,27 @@ def test_a_run_cannot_be_replaced_or_join_a_chord(name: str) -> None:
         add.pop_request()
 
 
+@pytest.mark.parametrize(
+    ("options", "sizes"),
+    [
+        ({"headers": {"trace": "x" * 33_000}}, r"\(headers 33,0"),
+        ({"shadow": "x" * 33_000}, r"\(shadow 33,0"),
+        ({"headers": {"a": "x" * 20_000}, "shadow": "é" * 3_000}, r"headers 20,0.*shadow 18,0"),
+    ],
+)
+def test_headers_that_may_not_fit_a_brokers_frame_are_refused(
+    options: dict[str, Any], sizes: str
+) -> None:
+    with pytest.raises(ArgumentsRefused, match=f"of calls.add are .* bytes.*{sizes}"):
+        add.apply_async([1], **options)
+    assert not TaskRow.objects.exists()
+
+
+def test_headers_and_next_steps_that_do_not_travel_may_be_larger() -> None:
+    add.apply_async([1], headers={"trace": "x" * 32_000}, link=other.si("x" * 40_000))
+    assert TaskRow.objects.count() == 1
+
+
 def test_a_chain_of_a_megabyte_is_refused() -> None:
     with pytest.raises(ArgumentsRefused, match="Let each step enqueue the next"):
         chain(add.s("x" * 50_000) for _ in range(20)).apply_async()

@@ -9,6 +9,7 @@ from django.core.checks import CheckMessage
 from django.db import connections
 from durable_shop import other
 from durable_shop.celery import app as shop
+from psycopg import IsolationLevel
 
 from patterns.durable_tasks import checks, other_app_checks
 from patterns.durable_tasks.app import DurableCelery
@@ -102,6 +103,19 @@ def test_e005_a_database_that_is_not_postgresql(
 ) -> None:
     monkeypatch.setattr(type(connections["default"]), "vendor", "sqlite")
     only(checks.wrong_database(), "E005")
+
+
+@pytest.mark.parametrize("pool", [True, {"min_size": 2}])
+def test_e016_a_pool_of_connections(monkeypatch: pytest.MonkeyPatch, pool: Any) -> None:
+    with monkeypatch.context() as patched:
+        patched.setitem(connections.settings["default"], "OPTIONS", {"pool": pool})
+        assert "'default'" in only(checks.wrong_database(), "E016").msg
+
+
+def test_e016_no_pool_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setitem(connections.settings["default"], "OPTIONS", {"pool": False})
+        assert not list(checks.wrong_database())
 
 
 class Elsewhere:
@@ -242,3 +256,34 @@ def test_w007_another_app_whose_tasks_cannot_be_replayed(
 ) -> None:
     monkeypatch.setattr(other, "app", Celery("stock", set_as_current=False))
     only(wrong_other_apps(settings, {"other": "durable_shop.other.app"}), "W007")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"isolation_level": IsolationLevel.REPEATABLE_READ},
+        {"isolation_level": 4},
+        {"options": "-c default_transaction_isolation=serializable -c jit=off"},
+        {"options": r"-c default_transaction_isolation=repeatable\ read"},
+    ],
+)
+def test_e016_an_isolation_under_which_a_long_task_cannot_end(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    monkeypatch.setitem(connections["default"].settings_dict, "OPTIONS", options)
+    assert "DATABASES['default']['OPTIONS']" in only(checks.wrong_database(), "E017").msg
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"isolation_level": IsolationLevel.READ_COMMITTED},
+        {"options": "-c default_transaction_isolation=read\\ committed"},
+        {},
+    ],
+)
+def test_what_is_no_stricter_than_read_committed_is_well(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    monkeypatch.setitem(connections["default"].settings_dict, "OPTIONS", options)
+    assert list(checks.wrong_database()) == []

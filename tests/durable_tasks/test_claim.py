@@ -101,14 +101,15 @@ def test_of_many_that_claim_at_once_one_does() -> None:
     assert sorted(won) == [False] * 7 + [True]
 
 
+@pytest.mark.parametrize("meanwhile", ["nothing", "a pause", "its expiry"])
 def test_a_claim_whose_answer_was_lost_is_still_this_runs(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, meanwhile: str
 ) -> None:
     row = published()
     connection.ensure_connection()
     real = connection.connection
     assert real is not None
-    lost = LostAnswer(real.cursor)
+    lost = LostAnswer(real.cursor, lambda: in_between(meanwhile))
     monkeypatch.setattr(real, "cursor", lost)
     monkeypatch.setattr(connection, "close_at", None)
     found = claim(str(row.id), str(row.publication), "w@test")
@@ -117,11 +118,18 @@ def test_a_claim_whose_answer_was_lost_is_still_this_runs(
     assert TaskRow.objects.get().claim == found.token
 
 
+def in_between(what: str) -> None:
+    if what == "a pause":
+        QueueRow.objects.create(name="default", is_paused=True)
+    if what == "its expiry":
+        TaskRow.objects.update(expires_at=timezone.now() - SOON)
+
+
 class LostAnswer:
     """Cursors whose connection breaks after the claim, before its answer is read."""
 
-    def __init__(self, cursor: Callable[..., Any]) -> None:
-        self.real, self.is_lost = cursor, False
+    def __init__(self, cursor: Callable[..., Any], then: Callable[[], None]) -> None:
+        self.real, self.then, self.is_lost = cursor, then, False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         cursor = self.real(*args, **kwargs)
@@ -131,6 +139,7 @@ class LostAnswer:
             execute(sql, *values)
             if "durable_tasks_claim" in sql and not self.is_lost:
                 self.is_lost = True
+                self.then()
                 raise psycopg.OperationalError("the connection is lost")
 
         cursor.execute = broken

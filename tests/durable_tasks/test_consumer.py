@@ -14,7 +14,6 @@ from development.server import Server
 from django.db import connection
 from durable_shop import tasks
 
-from patterns.durable_tasks import consumer
 from patterns.durable_tasks.models import TaskRow
 from tests.durable_tasks.conftest import Process, Start, failed, notes
 from tests.durable_tasks.envelopes import WEIRD, changed, encoded, plain_message, push, waiting
@@ -91,12 +90,12 @@ def test_no_value_of_any_field_ends_the_worker_or_takes_its_place_away(
         changed(good, "", "body", encoded([[nested(levels)], {}, {}])) for levels in (300, 900)
     ]
     push(broker.url, *messages, changed(good, "", "body", encoded([["last"], {}, {}])))
-    eventually(lambda: "last" in notes(), 120)
+    eventually(lambda: "last" in notes(), 180)
     eventually(lambda: waiting(broker.url) == 0)
+    # What was not kept has run: many values are good enough, in fields that nobody reads.
+    eventually(lambda: len(rows_of("malformed")) > len(messages) / 3)
     assert worker.process.poll() is None
     assert "Unrecoverable" not in worker.words
-    # What was not kept has run: many values are good enough, in fields that nobody reads.
-    assert len(rows_of("malformed")) > len(messages) / 3
     assert not rows_of("error")
 
 
@@ -111,8 +110,7 @@ def test_the_protocol_of_celery_3_is_understood_and_checked(
     body = {"task": "shop.plain", "args": ["old"], "kwargs": {}, "retries": 0}
     bodies = [body | {"id": str(uuid4()), "timelimit": 5}, body, body | {"id": str(uuid4())}]
     push(broker.url, *(good | {"headers": {}, "body": encoded(each)} for each in bodies))
-    eventually(lambda: notes() == ["old"])
-    assert len(rows_of("malformed")) == 2
+    eventually(lambda: notes() == ["old"] and len(rows_of("malformed")) == 2)
 
 
 def test_remote_control_that_is_no_message_does_not_end_the_worker(
@@ -158,8 +156,9 @@ def test_with_the_database_away_a_bad_message_stays_at_the_broker_until_it_is_ba
         push(broker.url, b"first", b"second")
         eventually(lambda: tried_again(worker))
         assert waiting(broker.url) == 2
-    eventually(lambda: waiting(broker.url) == 0, consumer.PAUSE_SECONDS + 20)
-    assert [bytes(row.message or b"") for row in rows_of("malformed")] == [b"first", b"second"]
+    eventually(lambda: waiting(broker.url) == 0 and len(rows_of("malformed")) == 2)
+    kept = {bytes(row.message or b"") for row in rows_of("malformed")}
+    assert kept == {b"first", b"second"}
 
 
 def test_a_bad_message_that_waits_goes_back_to_the_queue_when_the_worker_is_stopped(
@@ -170,7 +169,7 @@ def test_a_bad_message_that_waits_goes_back_to_the_queue_when_the_worker_is_stop
         push(broker.url, b"not lost")
         eventually(lambda: tried_again(worker))
         worker.process.send_signal(signal.SIGTERM)
-        worker.process.wait(30)
+        worker.process.wait(60)
         assert waiting(broker.url) == 1
     start_worker()
     assert bytes(failed().message or b"") == b"not lost"

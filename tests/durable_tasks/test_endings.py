@@ -9,7 +9,7 @@ from durable_shop import tasks
 from durable_shop.models import Note
 
 from patterns.durable_tasks.models import TaskRow
-from tests.durable_tasks.conftest import Start, all_done, notes
+from tests.durable_tasks.conftest import Start, all_done, failed, notes
 from tests.queued_mail.conftest import eventually
 
 
@@ -29,14 +29,15 @@ def test_a_frozen_run_gives_up_its_locks_when_its_lease_ends(
     start_relay: Start, start_worker: Start
 ) -> None:
     locked = Note.objects.create(text="locked")
-    start_relay(DURABLE_TEST_LEASE="3")
-    frozen = start_worker(DURABLE_TEST_LEASE="3", DURABLE_TEST_SLEEP="1")
+    lease = {"DURABLE_TEST_LEASE": "10"}  # longer than a busy machine holds up who is to live
+    start_relay(**lease)
+    frozen = start_worker(**lease, DURABLE_TEST_SLEEP="30")  # it is frozen by then
     tasks.hold_lock.delay(locked.pk)
     eventually(lambda: "holds the lock" in frozen.words)
     os.killpg(frozen.pid, signal.SIGSTOP)
     try:
-        start_worker(DURABLE_TEST_LEASE="3", DURABLE_TEST_SLEEP="0")
-        eventually(all_done, seconds=40)
+        start_worker(**lease, DURABLE_TEST_SLEEP="0")
+        eventually(all_done, seconds=90)
     finally:
         os.killpg(frozen.pid, signal.SIGCONT)
     assert notes() == ["locked", "written under the lock"]
@@ -62,6 +63,28 @@ def test_an_error_in_the_commit_that_may_pass_is_retried(
             )
     assert notes() == ["late"]
     assert not TaskRow.objects.exists()
+
+
+def test_an_error_in_the_commit_that_will_not_pass_is_a_failure_that_says_what_it_was(
+    start_relay: Start, start_worker: Start
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "ALTER TABLE durable_shop_note ADD CONSTRAINT one_of_each UNIQUE (text)"
+            " DEFERRABLE INITIALLY DEFERRED"
+        )
+    try:
+        tasks.write("twice")
+        start_relay()
+        start_worker()
+        tasks.write_note.delay("twice")
+        row = failed()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE durable_shop_note DROP CONSTRAINT one_of_each")
+    assert (row.reason, row.exception, row.retries) == ("error", "IntegrityError", 0)
+    assert "one_of_each" in row.error
+    assert notes() == ["twice"]
 
 
 # A deferred trigger runs in the COMMIT; a sequence counts on when its transaction rolls back.

@@ -6,21 +6,24 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from celery import chain, group
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient
 from django.urls import path
+from django.utils import timezone
 from durable_shop import tasks
 from durable_shop.celery import app
+from durable_shop.models import Note
 
-from patterns.durable_tasks import claim, enqueue
+from patterns.durable_tasks import claim, enqueue, lost, publication, upkeep
 from patterns.durable_tasks.errors import ArgumentsRefused, NotKept, OtherDatabase, QueueFull
-from patterns.durable_tasks.models import QueueRow, TaskRow
+from patterns.durable_tasks.models import QueueRow, State, TaskRow
 
 Enqueue = Callable[[], Any]
 
@@ -167,7 +170,9 @@ def test_a_unique_key_enqueues_once_while_it_has_not_started() -> None:
 
 def test_a_unique_key_is_free_when_its_task_has_started() -> None:
     first = tasks.write_note.apply_async(("one",), unique_key="k")
-    TaskRow.objects.update(unique_key=None, state=3)  # as the claim does
+    publication = uuid.uuid4()
+    TaskRow.objects.update(state=2, publication=publication)
+    assert claim.claim(first.id, str(publication), "w@test")
     assert tasks.write_note.apply_async(("two",), unique_key="k").id != first.id
 
 
@@ -216,6 +221,119 @@ def test_twenty_at_once_with_one_unique_key_are_one_row() -> None:
     for thread in threads:
         thread.join(30)
     assert (len(ids), len(set(ids)), count()) == (20, 1, 1)
+
+
+def on_its_way(unique_key: str) -> TaskRow:
+    """Return the row of a key whose message a worker may take at any moment."""
+    tasks.write_note.apply_async(("one",), unique_key=unique_key)
+    soon = timezone.now() + timedelta(seconds=60)
+    TaskRow.objects.update(state=State.PUBLISHED, publication=uuid.uuid4(), leased_until=soon)
+    return TaskRow.objects.get(unique_key=unique_key)
+
+
+@pytest.mark.parametrize("commits", [True, False])
+def test_a_run_sees_what_the_callers_changed_for_whom_it_stands(commits: bool) -> None:
+    row, seen = on_its_way("k"), []
+
+    def run() -> None:
+        assert claim.claim(str(row.id), str(row.publication), "w@test")
+        seen.append(list(Note.objects.values_list("text", flat=True)))
+        connection.close()
+
+    thread = threading.Thread(target=run)
+    with transaction.atomic():
+        Note.objects.create(text="changed")
+        assert tasks.write_note.apply_async(("two",), unique_key="k").id == str(row.id)
+        thread.start()
+        thread.join(1)
+        assert thread.is_alive()  # it does not begin while the change is not committed
+        transaction.set_rollback(not commits)
+    thread.join(30)
+    assert seen == [["changed"] if commits else []]
+    assert tasks.write_note.apply_async(("three",), unique_key="k").id != str(row.id)
+
+
+def test_callers_with_the_key_of_one_row_do_not_wait_for_each_other() -> None:
+    row, ids = on_its_way("k"), []
+
+    def second() -> None:
+        ids.append(tasks.write_note.apply_async(("two",), unique_key="k").id)
+        connection.close()
+
+    with transaction.atomic():
+        tasks.write_note.apply_async(("one",), unique_key="k")
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join(30)
+    assert ids == [str(row.id)]
+
+
+def test_a_scheduled_row_keeps_its_time_and_is_not_published_before_the_commit() -> None:
+    first = tasks.write_note.apply_async(("one",), unique_key="k", countdown=3600)
+    TaskRow.objects.update(due_at=timezone.now())
+    due_at = TaskRow.objects.get().due_at
+
+    def relay() -> None:
+        upkeep.promote()
+        connection.close()
+
+    with transaction.atomic():
+        assert tasks.write_note.apply_async(("two",), unique_key="k").id == first.id
+        thread = threading.Thread(target=relay)
+        thread.start()
+        thread.join(30)
+        assert TaskRow.objects.get().state == State.SCHEDULED
+    upkeep.promote()
+    assert (TaskRow.objects.get().state, TaskRow.objects.get().due_at) == (State.READY, due_at)
+
+
+def test_a_relay_waits_for_no_caller_that_holds_a_row_by_its_key() -> None:
+    row = on_its_way("k")
+    marked = publication.Marked(
+        id=row.id, publication=row.publication, name="", rank=0, shown="", options="", retries=0
+    )
+    done: list[str] = []
+
+    def relay() -> None:
+        lost.look_for_all()
+        publication.doubt([marked])
+        publication.unmark([marked])
+        with connection.cursor() as cursor:
+            values = {"ids": [row.id], "publications": [row.publication], "queue": "default"}
+            values |= {"lease": 30, "marked_by": timezone.now(), "depth": 0, "hidden": 600}
+            cursor.execute(lost._AGAIN, values)
+            cursor.execute(lost._EXTEND, values)
+        connection.close()
+        done.append("all")
+
+    with transaction.atomic():
+        tasks.write_note.apply_async(("two",), unique_key="k")
+        thread = threading.Thread(target=relay)
+        thread.start()
+        thread.join(30)
+        assert done == ["all"]
+    assert TaskRow.objects.get().publication == row.publication
+
+
+def test_a_worker_gives_up_a_message_whose_caller_does_not_commit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    row, raised = on_its_way("k"), []
+    monkeypatch.setattr(claim, "CLAIM_FOR_SECONDS", 0.1)
+
+    def run() -> None:
+        with pytest.raises(OperationalError, match="lock timeout"):
+            claim.claim(str(row.id), str(row.publication), "w@test")
+        raised.append(True)
+        connection.close()
+
+    with transaction.atomic():
+        tasks.write_note.apply_async(("two",), unique_key="k")
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join(60)
+        assert raised
+    assert TaskRow.objects.get().state == State.PUBLISHED  # the end of its lease brings it back
 
 
 def test_a_full_queue_refuses_and_the_transaction_goes_on() -> None:

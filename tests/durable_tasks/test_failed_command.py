@@ -323,7 +323,7 @@ _WAITS_FOR_A_LOCK = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Loc
 def test_what_is_stopped_midway_has_done_whole_thousands(
     start: Start, sent: signal.Signals, status: int
 ) -> None:
-    fail_many(20_000)
+    fail_many(60_000)  # it is to be in their midst when it is first looked at
     process = start("-m", "durable_shop.manage", "failed", "replay", "--all")
     eventually(lambda: fail_if_ended(process) or TaskRow.objects.filter(state=1).exists())
     with transaction.atomic():
@@ -332,13 +332,13 @@ def test_what_is_stopped_midway_has_done_whole_thousands(
         # Only then: a query that is cancelled before it begins is waited for, here for ever.
         eventually(lambda: fresh.execute(_WAITS_FOR_A_LOCK, []))
         process.process.send_signal(sent)
-        assert process.process.wait(30) == status, process.words
+        assert process.process.wait(60) == status, process.words
     replayed = TaskRow.objects.filter(state=1).count()
-    assert 0 < replayed < 20_000
+    assert 0 < replayed < 60_000
     assert replayed % 1000 == 0
     assert Event.objects.filter(kind="replayed").count() == replayed
     if sent == signal.SIGINT:
-        assert f"Stopped: of 20,000 tasks, {20_000 - replayed:,} stay failed." in process.words
+        assert f"Stopped: of 60,000 tasks, {60_000 - replayed:,} stay failed." in process.words
         assert "Traceback" not in process.words
 
 

@@ -7,10 +7,13 @@ from uuid import uuid4
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
-from durable_shop import tasks
+from durable_shop import ends, tasks
+from durable_shop.models import Note
 
 from patterns.durable_tasks import fresh, malformed
 from patterns.durable_tasks.models import State, TaskRow
+from tests.durable_tasks.conftest import Start, notes
+from tests.queued_mail.conftest import eventually
 
 
 def test_a_block_that_was_interrupted_in_its_own_exit_poisons_no_later_task(
@@ -29,6 +32,48 @@ def test_a_block_that_was_interrupted_in_its_own_exit_poisons_no_later_task(
     assert not fresh.is_stuck()
     with transaction.atomic(durable=True):
         assert not TaskRow.objects.exists()
+
+
+LATE = {
+    "atomic": ends.late_in_statement,
+    "a block of the body's own": ends.late_in_own_block,
+    "no block": ends.late_in_no_block,
+    "completing": ends.late_in_completing,
+    "retried": ends.late_and_renamed,
+    "hard limit": ends.killed_in_statement,
+}
+
+
+def test_a_time_limit_leaves_no_statement_at_work_and_no_lock(
+    start_relay: Start, start_worker: Start
+) -> None:
+    tasks.write("locked")
+    start_relay()
+    worker = start_worker()
+    for where, task in LATE.items():
+        id = task.delay().id
+        eventually(lambda id=id: TaskRow.objects.filter(pk=id, state__in=ENDED).exists(), 60)
+        eventually(lambda: working() == 0, 20)  # it would take two minutes
+        with transaction.atomic():
+            assert Note.objects.select_for_update(nowait=True).count() == 1, where
+        reason = TaskRow.objects.get(pk=id).reason
+        assert reason == ("" if where == "retried" else "time_limit"), worker.words
+    tasks.write_note.delay("after it")
+    eventually(lambda: "after it" in notes())
+
+
+ENDED = (State.SCHEDULED, State.FAILED)
+
+
+def working() -> int:
+    """Return how many sessions still run the long statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE %s AND state = 'active'"
+            " AND pid <> pg_backend_pid()",
+            ["%pg_sleep(120)%"],
+        )
+        return int(cursor.fetchone()[0])
 
 
 def test_a_durable_message_that_cannot_be_a_task_fails_its_own_row(database: None) -> None:

@@ -5,6 +5,7 @@ import signal
 import time
 from pathlib import Path
 
+from django.db import connection
 from durable_shop import ends
 
 from patterns.durable_tasks.models import TaskRow
@@ -12,7 +13,21 @@ from tests.durable_tasks.conftest import Start, all_done, notes
 from tests.durable_tasks.test_recovery import pid_of
 from tests.queued_mail.conftest import eventually
 
-LEASE = {"DURABLE_TEST_LEASE": "3"}
+# A process that is held up for as long as its lease ends itself, as it should: on a machine that
+# stalls, a shorter one would end those that a test means to live.
+LEASE_SECONDS = 10
+LEASE = {"DURABLE_TEST_LEASE": str(LEASE_SECONDS)}
+
+
+def leased_until() -> float:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT extract(epoch FROM leased_until - clock_timestamp()), leased_until"
+            " FROM durable_tasks_task"
+        )
+        left, until = cursor.fetchone()
+    assert (left or 0) > 0, "its lease has ended while it runs"
+    return float(until.timestamp())
 
 
 def test_a_long_task_keeps_its_lease(
@@ -23,7 +38,8 @@ def test_a_long_task_keeps_its_lease(
     start_worker(**LEASE)
     ends.slow_outside.delay("long", str(tmp_path / "go"))
     pid_of(tmp_path / "go")
-    time.sleep(7)  # more than two leases
+    first = leased_until()
+    eventually(lambda: leased_until() > first + LEASE_SECONDS)  # so the first one is over
     (tmp_path / "go").touch()
     eventually(lambda: notes() == ["long"] and all_done())
     assert len(outside.read_text().splitlines()) == 1
@@ -35,7 +51,7 @@ def test_a_body_that_holds_the_interpreter_ends_before_its_lease_with_a_tracebac
     start_relay(**LEASE)
     worker = start_worker(**LEASE)
     ends.holds_lock_in_c.delay(str(tmp_path / "held"))
-    eventually(lambda: notes() == ["second run"] and all_done(), seconds=40)
+    eventually(lambda: notes() == ["second run"] and all_done(), seconds=90)
     assert "Timeout (" in worker.words
     assert "in holds_lock_in_c" in worker.words
 
@@ -51,7 +67,7 @@ def test_a_frozen_process_woken_after_its_lease_changes_nothing(
     try:
         (tmp_path / "go").touch()
         start_worker(**LEASE)
-        eventually(all_done, seconds=40)
+        eventually(all_done, seconds=90)
     finally:
         os.killpg(frozen.pid, signal.SIGCONT)
     eventually(lambda: "Timeout (" in frozen.words or "taken over" in frozen.words)
@@ -63,15 +79,30 @@ def test_a_frozen_process_woken_after_its_lease_changes_nothing(
 def test_the_watchdog_left_armed_by_a_task_ends_no_process_that_has_no_lease(
     start_relay: Start, start_worker: Start
 ) -> None:
-    start_relay(**LEASE)
-    worker = start_worker(**LEASE)
+    short = {"DURABLE_TEST_LEASE": "5"}
+    start_relay(**short)
+    worker = start_worker(**short)
     ends.pid.delay()
     eventually(lambda: len(notes()) == 1)
-    ends.plain_in_c.delay(4)  # at once: nothing else has disarmed it by then
+    ends.plain_in_c.delay(6)  # at once: nothing else has disarmed it by then
     eventually(lambda: len(notes()) == 2)
     ends.pid.delay()
     eventually(lambda: len(notes()) == 3 and all_done())
-    time.sleep(4)  # idle for more than a lease
+    time.sleep(6)  # idle for more than a lease
     ends.pid.delay()
     eventually(lambda: len(notes()) == 4 and all_done())
     assert len(set(notes())) == 1, worker.words
+
+
+def test_a_body_that_goes_on_after_it_has_completed_is_not_ended(
+    start_relay: Start, start_worker: Start, tmp_path: Path
+) -> None:
+    start_relay(**LEASE)
+    worker = start_worker(**LEASE)
+    ends.goes_on.delay(str(tmp_path / "go"))
+    eventually(lambda: notes() == ["completed"] and all_done())
+    time.sleep(5)  # longer than a lease: its watchdog would have acted
+    (tmp_path / "go").touch()
+    eventually(lambda: len(notes()) == 2, 20)
+    assert "Timeout (" not in worker.words
+    assert "taken over" not in worker.words

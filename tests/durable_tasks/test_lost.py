@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import redis
 from development.server import Server
+from django.db import connection
 
 from patterns.durable_tasks import lost
 from patterns.durable_tasks.models import TaskRow
@@ -119,6 +120,59 @@ def test_one_that_was_overtaken_is_found_behind_a_backlog_of_plain_tasks(
     end_leases()
     assert lost.publish_again("default", lambda: 100) == 1
     assert TaskRow.objects.get(id=first).state == 1
+
+
+def age(seconds: float) -> None:
+    """Let everything published have been due, and sent, so much longer ago."""
+    with connection.cursor() as cursor:
+        cursor.execute(AGE, {"seconds": seconds})
+
+
+AGE = """
+UPDATE durable_tasks_task SET leased_until = now() - interval '1 second',
+    due_at = due_at - make_interval(secs => %(seconds)s),
+    publication = (lpad(to_hex(('x' || replace(left(publication::text, 18), '-', ''))
+        ::bit(64)::bigint - %(seconds)s::bigint * 1000000), 16, '0')
+        || right(replace(publication::text, '-', ''), 16))::uuid
+WHERE state = 2
+"""
+
+
+def test_a_window_that_was_lost_behind_a_backlog_of_plain_tasks_is_published_again(
+    relay: Relay, broker: Server, settings: Any
+) -> None:
+    """Nothing overtakes it, for a full window takes nothing; and the depth never falls."""
+    settings.DURABLE_TASKS_WINDOW = 4
+    lost_ids = enqueue(4)
+    relay.turn()
+    lose(broker, 4)
+    enqueue(4)
+    with redis.Redis.from_url(broker.url) as client:
+        client.lpush("default", *(b"plain" for _ in range(100)))
+        end_leases()
+        relay.turn()
+        assert client.llen("default") == 100
+        age(lost.HIDDEN_SECONDS)
+        relay.turn()
+        assert client.llen("default") == 104
+        assert {str(each.pk) for each in TaskRow.objects.filter(state=2)} == set(lost_ids)
+        # Sent again twice as late each time: a queue that waits long is not filled with copies.
+        age(lost.HIDDEN_SECONDS - 100)
+        relay.turn()
+        assert client.llen("default") == 104
+        age(200)
+        relay.turn()
+        assert client.llen("default") == 108
+
+
+def test_what_waits_for_days_without_other_messages_gets_no_copies(
+    relay: Relay, broker: Server
+) -> None:
+    enqueue(4)
+    relay.turn()
+    age(1_000_000)
+    relay.turn()
+    assert len(ids(broker)) == 4
 
 
 def test_a_broker_that_is_away_while_it_is_asked_loses_nothing(

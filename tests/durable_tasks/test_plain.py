@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
@@ -20,7 +21,7 @@ from durable_shop.celery import app
 
 from patterns.durable_tasks import arguments, failed, patience, plain_rows
 from patterns.durable_tasks.models import Event, State, TaskRow
-from tests.durable_tasks.conftest import Start, notes
+from tests.durable_tasks.conftest import Start, has_said, notes
 from tests.durable_tasks.envelopes import changed, plain_message, push
 from tests.durable_tasks.failures import fail
 from tests.durable_tasks.test_consumer import database_away
@@ -295,6 +296,18 @@ def test_a_message_that_comes_again_fails_no_row_that_waits_or_runs_or_is_durabl
     assert TaskRow.objects.values().get() == before
 
 
+@pytest.mark.parametrize(
+    "long", ["\\'\"\n" * 3000, "\x01" * 9000, "\0" * 9000], ids=["quotes", "control", "nul"]
+)
+def test_long_arguments_are_shown_cut_and_as_what_a_replay_can_read(long: str) -> None:
+    id = uuid4()
+    told = replace(ended(id), args=(long, [long] * 5), kwargs={"more": long})
+    assert plain_rows.keep(told)
+    shown = json.loads(TaskRow.objects.get(pk=id).shown)
+    assert len(shown) == 2
+    assert all(0 < len(each) <= 2 * arguments.SHOWN_CHARACTERS for each in shown)
+
+
 def test_a_failed_plain_row_is_failed_again_and_keep_says_that_it_was_written() -> None:
     row = fail("x", plain=True)
     assert plain_rows.keep(ended(row.id))
@@ -332,7 +345,7 @@ def test_a_worker_that_is_killed_while_it_records_loses_nothing_else(start_worke
 def test_what_a_stock_app_of_the_project_tells_is_kept(start: Start, broker: Server) -> None:
     command = ("-m", "celery", "-A", "durable_shop.stock", "worker", "-Q", "stock", "-n", "s@host")
     worker = start(*command, "-c", "1", "-l", "INFO")
-    eventually(lambda: " ready." in worker.words)
+    eventually(lambda: has_said(worker, " ready."))
     with stock.app.connection_for_write(broker.url) as connection:
 
         def send(name: str, how: str, **options: Any) -> str:
@@ -344,7 +357,7 @@ def test_what_a_stock_app_of_the_project_tells_is_kept(start: Start, broker: Ser
         ids = {
             "error": send("stock.ends", "raise"),
             "error rejected": send("stock.ends", "reject"),
-            "time_limit": send("stock.ends", "sleep"),
+            "time_limit": send("stock.overruns", "sleep"),
             "unknown": send("nobody.knows", "x"),
             "expired": send("stock.ends", "late", expires=datetime(2020, 1, 1, tzinfo=UTC)),
         }

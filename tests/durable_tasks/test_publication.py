@@ -1,5 +1,6 @@
 """What is published, in which order, how much of it, and what is not."""
 
+import json
 import threading
 from typing import Any
 
@@ -148,6 +149,22 @@ def test_one_bad_row_fails_alone(relay: Relay, broker: Server) -> None:
     assert "JSONDecodeError" in row.error
 
 
+def test_a_row_whose_headers_are_too_large_for_a_frame_fails_alone(
+    relay: Relay, broker: Server
+) -> None:
+    """Given a row that no call of today wrote; the largest that a call writes goes out."""
+    bad, good = enqueue(2)
+    TaskRow.objects.filter(id=bad).update(options=json.dumps({"headers": {"a": "x" * 70_000}}))
+    headers, characters = {"trace": "x" * 32_000}, "\N{GRINNING FACE}" * 2_000
+    largest = tasks.log_in.apply_async([characters, characters], headers=headers).id
+    relay.turn()
+    assert ids(broker) == [good, largest]
+    row = TaskRow.objects.get(state=4)
+    assert (str(row.pk), row.reason) == (bad, "unpublishable")
+    assert "headers are 70," in row.error
+    assert "more than 65,536" in row.error
+
+
 def test_a_row_that_cannot_be_serialised_fails_alone(
     relay: Relay, broker: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,6 +252,55 @@ def test_an_undeclared_queue_does_not_stop_the_others(
         relay.turn()
     assert ids(broker) == [good]
     assert relay.outage is None
+
+
+def test_a_queue_that_the_broker_refuses_rests_alone(
+    relay: Relay, broker: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a key of another type under a queue's name, then no other waits for an outage."""
+    with redis.Redis.from_url(broker.url) as client:
+        client.set("aaa", "no list")
+        tasks.write_note.apply_async(["x"], queue="aaa")
+        sent = enqueue(1)
+        tried: list[str] = []
+        target = Broker.target
+
+        def note(self: Broker, queue: str) -> Any:
+            tried.append(queue)
+            return target(self, queue)
+
+        monkeypatch.setattr(Broker, "target", note)
+        while "aaa" not in relay.refused:
+            relay.turn()
+        for _ in range(3):
+            sent += enqueue(1)
+            relay.turn()
+            assert relay.outage is None
+            assert not relay.broker.is_new  # it was there: nothing else is looked for again
+        assert ids(broker) == sent
+        assert tried.count("aaa") == 1
+        client.delete("aaa")
+        eventually(lambda: relay.turn() and ids(broker, "aaa"))
+    assert relay.refused == {}
+
+
+def test_a_queue_that_the_database_refuses_rests_alone(
+    relay: Relay, broker: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enqueue(1, queue="aaa")
+    sent = enqueue(1)
+    mark = publication.mark
+
+    def refuse(queue: str) -> Any:
+        if queue == "aaa":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 / 0")
+        return mark(queue)
+
+    monkeypatch.setattr(publication, "mark", refuse)
+    while "aaa" not in relay.refused:
+        relay.turn()
+    assert ids(broker) == sent
 
 
 def test_a_rolled_back_task_is_never_published(relay: Relay, broker: Server) -> None:

@@ -197,7 +197,7 @@ def statements_on_a_fresh_connection() -> dict[str, tuple[str, Any]]:
     running, published = TaskRow.objects.filter(state=3)[0], TaskRow.objects.filter(state=2)[0]
     run, message = [running.pk, running.claim], [published.pk, published.publication]
     process = [running.pk, running.publication, running.process]
-    unknown_task = {"pause": 1, "limit": 60, "error": "x", "id": message[0]}
+    unknown_task = {"pause": 1, "limit": 60, "error": "x", "worker": "x", "id": message[0]}
     return {
         "a lease is renewed": (lease._RENEW, [60, *run]),
         "a paused message is put back": (claim._PUT_BACK_PAUSED, message),

@@ -11,11 +11,14 @@ from patterns.durable_tasks.models import TaskRow
 from tests.durable_tasks.conftest import Process, Start, all_done, notes
 from tests.queued_mail.conftest import eventually
 
+# No test waits for this one to end: what takes a task back is something else.
+LONG_LEASE = {"DURABLE_TEST_LEASE": "600"}
+
 
 def test_a_task_that_kills_its_process_fails_after_three_and_the_others_go_on(
     start_relay: Start, start_worker: Start, outside: Path
 ) -> None:
-    start_worker()
+    start_worker(**LONG_LEASE)
     start_relay()
     for who in ("process", "term"):
         ends.killed.delay(who)
@@ -32,10 +35,10 @@ def test_a_task_that_kills_its_worker_fails_after_three(
     start_relay(DURABLE_TEST_PUBLICATION_LEASE="2")
     ends.killed.delay("worker")
     for crashes in (1, 2, 3):
-        worker = start_worker(name="same@test")
-        worker.process.wait(30)
+        worker = start_worker(name="same@test", **LONG_LEASE)
+        worker.process.wait(60)
         assert len(outside.read_text().split()) == crashes
-    start_worker(name="same@test")
+    start_worker(name="same@test", **LONG_LEASE)
     row = eventually(lambda: TaskRow.objects.filter(state=4).first())
     assert (row.reason, row.crashes) == ("crashes", 3)
     tasks.write_note.delay("goes on")
@@ -75,15 +78,15 @@ def test_a_child_killed_in_a_long_statement_leaves_no_lock_behind(
 ) -> None:
     tasks.write("locked")
     start_relay()
-    start_worker("-c", "2")
+    start_worker("-c", "2", **LONG_LEASE)
     ends.locking.delay("written", str(tmp_path / "go"))
     os.kill(pid_of(tmp_path / "go"), signal.SIGKILL)
-    eventually(lambda: notes() == ["locked", "written"] and all_done(), seconds=40)
+    eventually(lambda: notes() == ["locked", "written"] and all_done())
 
 
 def stop_with(worker: Process, number: signal.Signals) -> None:
     worker.process.send_signal(number)
-    worker.process.wait(30)
+    worker.process.wait(60)
 
 
 def put_back(worker: Process) -> bool:
@@ -138,7 +141,7 @@ def test_a_warm_shutdown_waits_and_puts_back_what_a_child_lost(
     time.sleep(0.5)
     assert worker.process.poll() is None
     os.kill(child, signal.SIGTERM)  # as a supervisor that signals every process does
-    worker.process.wait(40)
+    worker.process.wait(60)
     assert put_back(worker)
 
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from socket import gethostname
@@ -142,7 +141,7 @@ def test_a_firing_that_the_database_did_not_take_is_made_when_it_is_back(start_b
     with database_away():
         beat = start_beat(schedule)
         eventually(lambda: "does not answer" in beat.words)
-    eventually(lambda: TaskRow.objects.count() == 2, scheduler.PAUSE_SECONDS + 20)
+    eventually(lambda: TaskRow.objects.count() == 2)
     beat.stop()
     assert TaskRow.objects.count() == Firing.objects.count() == 2
 
@@ -154,9 +153,7 @@ def test_beat_that_waits_for_its_database_ends_at_once_and_the_next_one_fires(
         beat = start_beat({"once": note(SECONDS)})
         eventually(lambda: "does not answer" in beat.words)
         beat.process.send_signal(signal.SIGTERM)
-        began = time.monotonic()
-        assert beat.process.wait(20) == 0
-        assert time.monotonic() - began < 10
+        assert beat.process.wait(60) == 0  # else as late as the database is back: never, here
     start_beat({"once": note(SECONDS)})
     eventually(lambda: TaskRow.objects.count() == 1)
 
@@ -173,13 +170,14 @@ def test_a_beat_killed_before_it_wrote_its_schedule_fires_no_second_time(
 
 
 def test_a_plain_task_is_sent_by_one_of_two_beats(start_beat: Start, broker: Any) -> None:
-    plain = note(1) | {"task": "shop.plain"}
-    beats = [start_beat({"plain": plain}, name, DURABLE_TEST_BROKER=broker.url) for name in "ab"]
-    eventually(lambda: Firing.objects.count() >= 4)
+    # Each once in five years: a beat that is stopped amid a firing has sent what it takes back.
+    plain = {str(n): note(SECONDS) | {"task": "shop.plain"} for n in range(4)}
+    beats = [start_beat(plain, name, DURABLE_TEST_BROKER=broker.url) for name in "ab"]
+    eventually(lambda: sum(b.words.count("was sent by another beat") for b in beats) == len(plain))
     for beat in beats:
         beat.stop()
     with Redis.from_url(broker.url) as server:
-        assert server.llen("default") == Firing.objects.count()
+        assert server.llen("default") == Firing.objects.count() == len(plain)
     assert not TaskRow.objects.exists()
 
 
@@ -189,7 +187,7 @@ def test_an_entry_that_cannot_be_sent_does_not_hold_up_the_others(start_beat: St
     # Which of the two is due first is beat's to choose.
     eventually(lambda: TaskRow.objects.filter(state=State.READY).count() == 1)
     eventually(lambda: TaskRow.objects.filter(state=State.FAILED, reason="unsent").count() == 1)
-    assert "Beat entry 'a wrong one' was not sent" in beat.words
+    eventually(lambda: "Beat entry 'a wrong one' was not sent" in beat.words)
     assert list(Firing.objects.values_list("entry", flat=True)) == ["right"]
 
 
@@ -223,7 +221,7 @@ def test_beat_ends_on_sigterm_though_its_session_in_the_database_is_frozen(
         os.kill(session, signal.SIGSTOP)
         try:
             beat.process.send_signal(signal.SIGTERM)
-            assert beat.process.wait(20) == 0
+            assert beat.process.wait(60) == 0
         finally:
             os.kill(session, signal.SIGCONT)
     assert "Ended without the database" in beat.words

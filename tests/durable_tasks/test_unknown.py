@@ -1,7 +1,10 @@
 """A rolling deploy: a task that some workers do not know waits for one that does, for a while."""
 
 import json
+import os
 from datetime import timedelta
+from socket import gethostname
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,15 +15,17 @@ from django.utils import timezone
 from durable_shop.celery import app
 from kombu import Message
 
-from patterns.durable_tasks import malformed, unknown
-from patterns.durable_tasks.failed import Selection, discard
-from patterns.durable_tasks.models import TaskRow
+from patterns.durable_tasks import malformed, obstacles, refusals, unknown, unsent
+from patterns.durable_tasks.failed import Selection, discard, replay
+from patterns.durable_tasks.message_calls import MessageCall
+from patterns.durable_tasks.models import Event, TaskRow
 from tests.durable_tasks.conftest import Start, failed, notes
 from tests.durable_tasks.envelopes import durable_message, encoded, plain_message, push, waiting
 from tests.durable_tasks.failures import fail
 from tests.queued_mail.conftest import eventually
 
 NEW_TASK = "shop.of_the_next_version"
+CALL = MessageCall(arguments="[[],{}]")
 
 
 def published(name: str = NEW_TASK, **fields: Any) -> TaskRow:
@@ -65,13 +70,58 @@ def test_it_runs_on_the_worker_that_knows_it(start_worker: Start, start_relay: S
 
 def test_nobody_knew_it_for_too_long_and_it_has_failed() -> None:
     row = published(unknown_since=timezone.now() - timedelta(seconds=3601), unique_key="key")
-    assert unknown.put_back(str(row.id), str(row.publication), NEW_TASK)
+    assert unknown.put_back(str(row.id), str(row.publication), NEW_TASK, worker="old@test")
     row = failed()
     assert (row.reason, row.unique_key, row.publication) == ("unknown", None, None)
     assert row.failed_at is not None
     assert row.first_failed_at == row.failed_at
     assert NEW_TASK in row.error
     assert "Deploy the code" in row.error
+    assert met_by(row) == ["old@test"]
+
+
+def met_by(row: TaskRow) -> list[str]:
+    """Return the workers that the history of a row's failures names."""
+    return [each.at_worker for each in Event.objects.filter(task_id=row.id, kind="failed")]
+
+
+def test_what_a_worker_knows_as_an_ordinary_task_waits_and_is_not_run_past_its_row(
+    start_worker: Start, start_relay: Start
+) -> None:
+    worker = start_worker()
+    start_relay()
+    row = published("plain.foreign", shown='["()", "{}"]')
+    TaskRow.objects.update(state=1, publication=None, arguments='[["x"], {}]')
+    eventually(lambda: TaskRow.objects.filter(state=0, unknown_since__isnull=False).exists())
+    assert f"plain.foreign[{row.id}] is not known to this worker as a durable task" in worker.words
+    assert "missing 1 required positional argument" not in worker.words
+    # The deploy: here the row gets a name that the worker knows as a durable one.
+    TaskRow.objects.update(name="shop.write_note", due_at=Now())
+    eventually(lambda: notes() == ["x"])
+
+
+def test_what_nobody_knew_as_a_durable_task_for_too_long_has_failed_and_says_what_to_do(
+    start_worker: Start, start_relay: Start
+) -> None:
+    start_worker(name="old@test", DURABLE_TEST_UNKNOWN="0.1")
+    start_relay(DURABLE_TEST_UNKNOWN="0.1")
+    published("plain.foreign", unknown_since=timezone.now(), shown='["()", "{}"]')
+    TaskRow.objects.update(state=1, publication=None)
+    row = failed()
+    assert (row.reason, row.arguments, met_by(row)) == ("unknown", "[[], {}]", ["old@test"])
+    assert "the base class Task is no DurableTask. Derive that class from DurableTask" in row.error
+    replay(Selection(), by="ann")
+    assert TaskRow.objects.get().worker == ""
+
+
+def test_a_task_of_another_base_class_is_no_durable_one() -> None:
+    durable = {"shop.write_note": True, "shop.plain": False, "plain.foreign": False, NEW_TASK: True}
+    assert {name: refusals.is_durable(app, name) for name in durable} == durable
+    for name in durable:
+        told = {"name": name, "task": name, "args": ("x",), "kwargs": {}, "options": {}}
+        assert unsent.keep(app, SimpleNamespace(**told), OSError("away"))
+    rows = TaskRow.objects.filter(reason="unsent")
+    assert {row.name: not row.plain for row in rows} == durable
 
 
 def test_just_before_that_it_still_waits_and_the_time_counts_from_the_first_worker() -> None:
@@ -125,8 +175,55 @@ def test_a_plain_task_of_unknown_name_is_kept_with_its_arguments(
     assert str(row.id) == message["headers"]["id"]
     assert row.arguments == '[["argument"], {}]'
     assert b"argument" in bytes(row.message or b"")
+    assert (row.worker, met_by(row)) == ("w0@test", ["w0@test"])
+    assert row.origin == f"{gethostname()}:{os.getpid()}"
     assert "Deploy the code" in row.error
     eventually(lambda: waiting(broker.url) == 0)
+
+
+def test_what_follows_an_unknown_plain_task_follows_its_replay_and_what_cannot_is_named(
+    start_worker: Start, start_relay: Start, broker: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_worker()
+    message = plain_message(broker.url, "first", task="shop.forgotten")
+    message["headers"]["timelimit"] = [100, 50]
+    message["body"] = encoded(
+        [
+            ["first"],
+            {},
+            {
+                "callbacks": [dict(app.tasks["shop.plain"].si("linked"))],
+                "chain": [dict(app.tasks["shop.plain"].si("chained"))],
+                "errbacks": [dict(app.tasks["shop.plain"].si("never"))],
+                "chord": dict(app.tasks["shop.plain"].si("never")),
+            },
+        ]
+    )
+    push(broker.url, message)
+    row = failed()
+    assert "A replay runs without its link_error and chord" in row.error
+    options = json.loads(row.options)
+    assert (options["time_limit"], options["soft_time_limit"]) == (100, 50)
+    # The deploy: here the row gets the name that the worker knows.
+    TaskRow.objects.update(name="shop.plain")
+    monkeypatch.setattr(obstacles, "app_of", lambda queue: app)
+    assert replay(Selection(), by="ann").done == 1
+    start_relay()
+    eventually(lambda: sorted(notes()) == ["chained", "first", "linked"])
+    eventually(lambda: not TaskRow.objects.exists())
+
+
+@pytest.mark.parametrize("chain", ["x", ["x"], [{"task": 1}], {"task": "x"}], ids=str)
+def test_a_chain_that_is_none_is_not_kept_and_the_arguments_are(
+    start_worker: Start, broker: Server, chain: Any
+) -> None:
+    start_worker()
+    message = plain_message(broker.url, "first", task="shop.forgotten")
+    push(broker.url, message | {"body": encoded([["first"], {}, {"chain": chain}])})
+    row = failed()
+    assert row.arguments == '[["first"], {}]'
+    assert "A replay runs without its chain" in row.error
+    assert "chain" not in json.loads(row.options)
 
 
 def test_of_an_unknown_plain_task_no_argument_is_shown_whatever_its_sender_says_of_them(
@@ -183,7 +280,7 @@ def test_of_a_message_no_more_than_a_million_bytes_and_the_end_of_a_traceback_ar
 def kept(task_id: Any) -> UUID:
     """Keep a plain task's message of that id, and return whose row it is in."""
     broken = Message(b"again", headers={"task": "shop.forgotten", "id": str(task_id)})
-    return malformed.keep(broken, "again", reason="unknown", task_id=task_id, arguments="[[],{}]")
+    return malformed.keep(broken, "again", reason="unknown", task_id=task_id, call=CALL)
 
 
 def test_a_plain_message_of_a_discarded_row_is_that_row_failed_again() -> None:

@@ -4,11 +4,14 @@ import time
 from typing import Any
 
 import pytest
-from django.db import connection
+from development.server import Server
+from django.db import OperationalError, connection
 from durable_shop import tasks
+from durable_shop.celery import app
 
-from patterns.durable_tasks import configuration, relay, upkeep
+from patterns.durable_tasks import caps, configuration, relay, upkeep
 from patterns.durable_tasks.models import QueueRow, TaskRow
+from tests.durable_tasks.messages import ids
 from tests.durable_tasks.test_publication import enqueue
 
 PAST = "2020-01-01T00:00Z"
@@ -68,7 +71,44 @@ def test_a_queue_is_found_by_its_first_task(settings: Any) -> None:
     assert not upkeep.discover()
 
 
-def test_it_comes_after_a_task_that_is_hurried_and_not_later_than_in_an_idle_relay() -> None:
+def test_a_count_that_the_database_refuses_is_said_and_not_tried_again_at_once(
+    broker: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Given rows that take longer to count than a statement may, then publishing goes on."""
+    monkeypatch.setattr(caps, "_COUNT", "SELECT 'default', 1 FROM pg_sleep(60)")
+    publisher = relay.Relay(app)
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = '500ms'")
+    try:
+        sent = enqueue(1)
+        for _ in range(3):
+            publisher.turn_and_wait()
+        assert ids(broker) == sent
+        (said,) = [each.getMessage() for each in caplog.records if "caps" in each.getMessage()]
+        assert "statement timeout" in said
+        assert "VACUUM durable_tasks_task" in said
+        # As rarely as a count of that length would be done.
+        assert publisher.upkeep.measure_at > time.monotonic() + 2 * caps.MEASURE_SECONDS - 5
+        assert "away" not in caplog.text
+    finally:
+        publisher.listener.close()
+        publisher.broker.close()
+        connection.close()
+
+
+def test_a_database_that_is_away_while_it_counts_is_told_from_one_that_refuses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(caps, "_COUNT", "SELECT pg_terminate_backend(pg_backend_pid())")
+    with pytest.raises(OperationalError):
+        upkeep.Upkeep().turn()
+    connection.close()
+
+
+def test_it_comes_after_a_task_that_is_hurried_and_not_later_than_in_an_idle_relay(
+    settings: Any,
+) -> None:
+    settings.DURABLE_TASKS_POLL_SECONDS = 60  # longer than this test is held up
     keeper = upkeep.Upkeep()
     while keeper.turn():
         pass

@@ -1,7 +1,8 @@
 """Django's own sessions, users and passwords decide, in every backend, through every outage."""
 
-import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -104,12 +105,11 @@ def test_a_frozen_database_closes_flower_within_seconds_and_holds_up_nobody_else
 ) -> None:
     flower, staff = project.start_flower(), project.people.log_in(is_staff=True)
     assert flower.get("/tasks", staff).status_code == httpx.codes.OK
-    freeze(project, signal.SIGSTOP)
-    started = time.monotonic()
-    assert flower.get("/tasks", staff).status_code == httpx.codes.SERVICE_UNAVAILABLE
-    assert time.monotonic() - started < 30
-    assert flower.get("/tasks").status_code == httpx.codes.FOUND
-    freeze(project, signal.SIGCONT)
+    with frozen_database(project):
+        started = time.monotonic()
+        assert flower.get("/tasks", staff).status_code == httpx.codes.SERVICE_UNAVAILABLE
+        assert time.monotonic() - started < 30
+        assert flower.get("/tasks").status_code == httpx.codes.FOUND
     wait_for(
         "staff to be let in", lambda: flower.get("/tasks", staff).status_code == httpx.codes.OK
     )
@@ -118,16 +118,25 @@ def test_a_frozen_database_closes_flower_within_seconds_and_holds_up_nobody_else
 def test_flower_ends_while_the_database_is_frozen(project: Project) -> None:
     flower, staff = project.start_flower(), project.people.log_in(is_staff=True)
     assert flower.get("/tasks", staff).status_code == httpx.codes.OK
-    freeze(project, signal.SIGSTOP)
-    assert flower.get("/tasks", staff).status_code == httpx.codes.SERVICE_UNAVAILABLE
-    started = time.monotonic()
-    flower.stop()
-    assert time.monotonic() - started < 30
-    freeze(project, signal.SIGCONT)
+    with frozen_database(project):
+        assert flower.get("/tasks", staff).status_code == httpx.codes.SERVICE_UNAVAILABLE
+        started = time.monotonic()
+        flower.stop()
+        assert time.monotonic() - started < 30
 
 
-def freeze(project: Project, number: int) -> None:
-    """Stop PostgreSQL and its children where they are, or let them go on."""
+@contextmanager
+def frozen_database(project: Project) -> Iterator[None]:
+    """Stop PostgreSQL and its children where they are, and let them go on, come what may."""
     server = psutil.Process(project.database.process.pid)
-    for process in (server, *server.children(recursive=True)):
-        process.send_signal(number)
+    server.suspend()  # first: it has no more children then
+    processes = [server, *server.children(recursive=True)]
+    try:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):  # a session's, that has just ended
+                process.suspend()
+        yield
+    finally:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()

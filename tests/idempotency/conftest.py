@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -69,11 +70,14 @@ class Process:
 
     def __init__(self, code: str) -> None:
         """Start it; `code` runs after `django.setup()`."""
+        self.name = f"ledger test {uuid4()}"
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.pathsep.join(SOURCES),
             "DJANGO_SETTINGS_MODULE": "mail_shop.settings",
             "QUEUED_MAIL_TEST_DATABASE_HOST": connection.settings_dict["HOST"],
+            # By which its sessions are told from those that other tests have not ended yet.
+            "PGAPPNAME": self.name,
         }
         self.popen = subprocess.Popen(
             [sys.executable, "-c", f"import django; django.setup()\n{code}"],
@@ -105,16 +109,13 @@ class Process:
         """Kill it as `kill -9` does, and wait until the database has noticed."""
         self.popen.kill()
         self.popen.communicate()
-        eventually(lambda: others_connected() == 0)
+        eventually(lambda: sessions_of(self.name) == 0)
 
 
-def others_connected() -> int:
-    """Return how many other connections the test's database has."""
+def sessions_of(name: str) -> int:
+    """Return how many sessions of the database belong to a process."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", [name])
         return int(cursor.fetchone()[0])
 
 

@@ -306,6 +306,47 @@ def test_a_key_older_than_the_far_sides_memory_is_left_to_a_person() -> None:
     assert old.value.is_permanent is True
 
 
+class NothingDone(Exception):
+    nothing_was_done = True
+
+
+def test_a_key_does_not_grow_old_by_attempts_that_did_nothing() -> None:
+    for _ in range(3):
+        with pytest.raises(NothingDone), effect():
+            raise NothingDone
+        assert not Effect.objects.exists()
+    assert do() == "ch_1"
+
+
+def test_an_attempt_that_did_nothing_leaves_the_age_of_one_that_may_have_done_it() -> None:
+    with pytest.raises(ZeroDivisionError), effect():
+        raise ZeroDivisionError
+    age(hours=23)
+    with pytest.raises(NothingDone), effect():
+        raise NothingDone
+    row = Effect.objects.get()
+    assert (row.attempts, row.lease) == (1, None)
+    age(hours=1)
+    with pytest.raises(KeyTooOld), effect():
+        pytest.fail("it was tried again")
+
+
+def test_a_result_that_was_recorded_and_rolled_back_is_no_nothing() -> None:
+    with ending_in(NothingDone), effect() as held, transaction.atomic():
+        held.record("ch_1")
+        raise NothingDone
+    assert Effect.objects.get().attempts == 1
+
+
+def test_a_late_run_that_did_nothing_takes_nothing_from_the_one_that_took_over() -> None:
+    with ending_in(NothingDone), effect():
+        end_lease()
+        with pytest.raises(ZeroDivisionError), effect():
+            raise ZeroDivisionError
+        raise NothingDone
+    assert Effect.objects.get().attempts == 2
+
+
 def test_an_attempt_that_could_end_after_the_far_sides_memory_does_not_begin() -> None:
     with pytest.raises(ZeroDivisionError), effect():
         raise ZeroDivisionError
@@ -412,7 +453,7 @@ def end_backend(pid: int) -> None:
 def test_a_lease_that_cannot_be_given_back_hides_no_error(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(self: Any) -> bool:
+    def broken(self: Any, *statements: str) -> bool:
         raise OperationalError("the database is away")
 
     monkeypatch.setattr("patterns.idempotency.attempt.Attempt._give_back", broken)

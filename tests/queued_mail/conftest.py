@@ -176,6 +176,8 @@ class SMTPServer:
     delay_seconds: float = 0.0
     offers: int = 0
     goes_on: bool = False
+    wants_login: bool = False
+    takes_before_it_waits: bool = False
 
     def go_on(self) -> None:
         """Answer at once, also those who wait."""
@@ -191,11 +193,15 @@ class SMTPServer:
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         self.offers += 1
+        if self.takes_before_it_waits:
+            self.mails.append((envelope.mail_from, envelope.rcpt_tos, envelope.original_content))
         until = time.monotonic() + self.delay_seconds
         while time.monotonic() < until and not self.goes_on:
             await asyncio.sleep(0.01)
         if self.replies_to_data:
             return self.replies_to_data.pop(0)
+        if self.takes_before_it_waits:
+            return "250 OK"
         self.mails.append((envelope.mail_from, envelope.rcpt_tos, envelope.original_content))
         return "250 OK"
 
@@ -204,7 +210,12 @@ class SMTPServer:
 
     def start(self) -> Controller:
         controller = Controller(
-            self, hostname="127.0.0.1", port=self.port, data_size_limit=50_000_000
+            self,
+            hostname="127.0.0.1",
+            port=self.port,
+            data_size_limit=50_000_000,
+            ready_timeout=60,  # seconds
+            auth_required=self.wants_login,
         )
         controller.start()
         return controller
@@ -258,7 +269,7 @@ class Worker:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(20)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.kill()
 
@@ -306,14 +317,17 @@ def start_worker(start: Callable[..., Worker]) -> Callable[..., Worker]:
         command += ["-n", f"w{next(numbers)}@test", "-l", "INFO"]
         command += ["--without-gossip", "--without-mingle"]
         worker = start(*command, QUEUED_MAIL_TEST_SMTP_PORT=str(smtp_port), **environment)
-        eventually(lambda: " ready." in worker.words or fail_if_ended(worker))
+        eventually(lambda: has_said(worker, " ready."))
         return worker
 
     return begin
 
 
-def fail_if_ended(worker: Worker) -> bool:
-    assert worker.process.poll() is None, worker.words
+def has_said(worker: Worker, text: str) -> bool:
+    has_ended = worker.process.poll() is not None  # first: it may say so and end between two looks
+    if text in worker.words:
+        return True
+    assert not has_ended, worker.words
     return False
 
 

@@ -109,6 +109,13 @@ def test_a_failed_mail_is_sent_again_to_whoever_did_not_get_it(
     assert QueuedMail.objects.get(pk=sent.pk).publication == 1
 
 
+def test_a_failed_mail_whose_content_is_deleted_is_said_to_be_left(staff: Client) -> None:
+    row = mail("gone", failed_at=timezone.now(), content=b"", error="550 full")
+    text = send_again(staff, row)
+    assert "Failed mails to be sent again: 0." in text
+    assert "what they said is deleted: 1. Send new ones." in text
+
+
 def test_whoever_may_only_look_cannot_send_again() -> None:
     user = User.objects.create_user("viewer", "v@example.com", "secret", is_staff=True)
     user.user_permissions.add(Permission.objects.get(codename="view_queuedmail"))

@@ -1,6 +1,7 @@
 """A failed mail and its failed task are one thing: whoever takes it from which side."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,9 +13,10 @@ from django.utils import timezone
 
 from patterns.queued_mail import again
 from patterns.queued_mail.delivery import deliver_once
-from patterns.queued_mail.errors import MailRefused
+from patterns.queued_mail.errors import ContentDeleted, MailNotDelivered, MailRefused
+from patterns.queued_mail.leases import take
 from patterns.queued_mail.models import QueuedMail
-from patterns.queued_mail.tasks import deliver
+from patterns.queued_mail.tasks import delete_sent, deliver
 from tests.queued_mail.conftest import SMTPServer
 
 A, B = "a@example.com", "b@example.com"
@@ -72,8 +74,60 @@ def test_a_discarded_task_leaves_no_mail_that_waits_for_ever() -> None:
 
     deliver.on_discard([call(waiting), call(newer), call(sent)])
 
-    assert (now(waiting).state, now(waiting).error) == ("failed", "Its task was discarded.")
+    said = "Its task was discarded, and what it said is deleted."
+    assert (now(waiting).state, now(waiting).error) == ("failed", said)
+    assert bytes(now(waiting).content) == b""
     assert [now(newer).state, now(sent).state] == ["waiting", "sent"]
+
+
+def test_a_failed_mail_whose_task_is_discarded_says_nothing_any_more() -> None:
+    row, newer = failed(), failed("n", publication=2)
+
+    deliver.on_discard([call(row), call(newer)])
+
+    assert now(row).error == "550 full Its task was discarded, and what it said is deleted."
+    assert bytes(now(row).content) == b""
+    assert b"the reset link" in bytes(now(newer).content)
+
+
+@pytest.mark.parametrize("is_expired", [False, True])
+def test_clean_up_deletes_what_a_mail_said_that_failed_long_ago_or_has_expired(
+    is_expired: bool, settings: Any
+) -> None:
+    settings.QUEUED_MAIL_KEEP_FAILED_DAYS = 7
+    new = failed("new", failed_at=timezone.now() - timedelta(days=6))
+    old = failed("old", failed_at=timezone.now() - timedelta(days=6 if is_expired else 8))
+    if is_expired:
+        QueuedMail.objects.filter(pk=old.pk).update(expires_at=timezone.now())
+    waiting = mail("waiting")
+
+    delete_sent()
+
+    assert bytes(now(old).content) == b""
+    assert (now(old).state, now(old).error) == ("failed", "550 full What it said is deleted.")
+    for row in (new, waiting):
+        assert b"the reset link" in bytes(now(row).content)
+
+
+def test_a_mail_whose_content_is_deleted_cannot_be_sent_again_and_says_why() -> None:
+    row = failed(content=b"")
+    with pytest.raises(ContentDeleted, match="send a new one instead"):
+        deliver.on_replay([call(row)])
+    assert again.send_again(deliver, [row.pk], by="Kim") == 0
+    assert now(row).state == "failed"
+
+
+def test_a_replayed_run_does_not_take_over_from_one_that_was_cancelled_and_is_not_over(
+    smtp: SMTPServer,
+) -> None:
+    row = mail()
+    assert take(str(row.pk), "task 1") is not None  # it is being delivered
+
+    deliver.on_replay([call(row)])
+
+    with pytest.raises(MailNotDelivered, match="being delivered"):
+        deliver_once(str(row.pk), 1, run_id="task 1")
+    assert smtp.offers == 0
 
 
 def test_a_task_is_known_by_its_mail_s_recipients_and_subject_and_not_by_what_it_says() -> None:
@@ -82,6 +136,25 @@ def test_a_task_is_known_by_its_mail_s_recipients_and_subject_and_not_by_what_it
         described = deliver.describe([call(first), ((str(uuid4()), 1), {}), call(second)])
     assert described == [f"to {A}, {B}: <b>Order</b>", "", f"to {A}, {B}, c@d.org and 1 more: many"]
     assert len(queries) == 1
+
+
+def test_mails_that_are_not_over_are_found_by_recipient_and_subject_the_newest_first() -> None:
+    older = failed("older", failed_at=timezone.now() - timedelta(days=1))
+    newer, waits = failed("Order 7", publication=3), mail("it waits")
+    mail("sent", sent_at=timezone.now())
+    mail("late", expired_at=timezone.now())
+    failed("another", recipients=["c@example.com"])
+    assert deliver.described_as("B@Example") == [call(newer, 3), call(older), call(waits)]
+    assert deliver.described_as("order") == [call(newer, 3)]
+    assert deliver.described_as("the reset link") == []
+    assert deliver.described_as("%") == []
+
+
+def test_what_is_found_by_recipient_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(again, "MOST_FOUND", 1)
+    failed("older", failed_at=timezone.now() - timedelta(days=1))
+    newer = failed("newer")
+    assert deliver.described_as(A) == [call(newer)]
 
 
 @pytest.mark.parametrize("hook", [deliver.on_replay, deliver.on_discard, deliver.describe])

@@ -196,6 +196,28 @@ def test_what_a_mail_to_an_api_said_is_not_kept_once_it_is_sent() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("subject", "a\nBcc: all@example.com"),
+        ("from_email", "Shop\r <shop@example.com>"),
+        ("to", ["anna@example.com", "b@example.com\n"]),
+        ("reply_to", ["x@example.com\r\nBcc: all@example.com"]),
+        ("extra_headers", {"X-Custom": "a\nb"}),
+        ("extra_headers", {"X-Custom\r": "a"}),
+        ("merge_headers", {"anna@example.com": {"List-Unsubscribe": "<x>\n"}}),
+        ("envelope_sender", "bounces@example.com\n"),
+        ("subject", gettext_lazy("lazy\nBcc")),
+    ],
+)
+def test_a_line_end_in_a_header_is_refused_at_the_call(name: str, value: Any) -> None:
+    message = everything()
+    setattr(message, name, value)
+    with pytest.raises(ValueError, match=r"line end|characters that no mail address"):
+        message.send()
+    assert not QueuedMail.objects.exists()
+
+
 def answer_with(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
     monkeypatch.setattr(EmailMessage, "anymail_test_response", answer, raising=False)
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 import django
 import pytest
 from django.core.mail import EmailMessage
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from mail_shop.models import Order
 from messages import make, plain
@@ -19,9 +19,11 @@ from messages import make, plain
 from patterns.queued_mail import tasks
 from patterns.queued_mail.delivery import deliver_once
 from patterns.queued_mail.errors import MailNotDelivered, MailRefused, ReceiverFailed
+from patterns.queued_mail.leases import take
 from patterns.queued_mail.models import QueuedMail
 from patterns.queued_mail.signals import mail_sent
 from patterns.queued_mail.smtp import EmailBackend, RefusalsKept
+from patterns.queued_mail.transport import offer
 from tests.queued_mail.conftest import DEADLINE_SECONDS, SMTPServer, deliver_to, eventually
 
 
@@ -158,9 +160,9 @@ def test_a_sent_mail_is_recorded_within_what_completes_its_task(smtp: SMTPServer
         with transaction.atomic():
             yield
             assert QueuedMail.objects.get().state == "sent"
-            raise OSError("the task's own row cannot be deleted")
+            raise OperationalError("the task's own row cannot be deleted")
 
-    with pytest.raises(OSError, match="own row"):
+    with pytest.raises(OperationalError, match="own row"):
         deliver_once(str(mail.pk), 1, completing=completing)
     mail.refresh_from_db()
     assert mail.state == "waiting"
@@ -210,11 +212,33 @@ def test_a_server_that_is_slower_than_the_timeout_is_worth_another_attempt(
     smtp: SMTPServer, settings: Any
 ) -> None:
     mail = stored()
-    smtp.delay_seconds = 3.0
+    smtp.delay_seconds, smtp.takes_before_it_waits = DEADLINE_SECONDS, True
     deliver_to(settings, smtp.port, timeout=0.5)
     with pytest.raises(MailNotDelivered, match=r"(?i)time"):
         deliver(mail)
-    assert mail.state == "waiting"
+    assert (mail.state, mail.unanswered, mail.died) == ("waiting", 1, 0)
+    smtp.go_on()
+    deliver_to(settings, smtp.port)
+    deliver(mail)
+    assert (mail.state, mail.unanswered) == ("sent", 1)
+    assert len(smtp.mails) == 2  # the one that is counted
+
+
+def test_a_slow_server_does_not_count_as_a_death_of_the_worker(
+    smtp: SMTPServer, settings: Any
+) -> None:
+    mail = stored()
+    QueuedMail.objects.update(unanswered=20)
+    deliver(mail)
+    assert (mail.state, mail.unanswered) == ("sent", 20)
+
+
+def test_an_answer_leaves_no_second_copy_to_count(smtp: SMTPServer) -> None:
+    mail = stored()
+    smtp.replies_to_data = ["451 later"]
+    with pytest.raises(MailNotDelivered):
+        deliver(mail)
+    assert mail.unanswered == 0
 
 
 def test_a_server_that_talks_nonsense_after_it_took_the_mail_has_taken_it(smtp: SMTPServer) -> None:
@@ -239,6 +263,83 @@ def test_wrong_credentials_do_not_fail_the_mails(smtp: SMTPServer, settings: Any
     with pytest.raises(MailNotDelivered, match="cannot be used"):
         deliver(mail)
     assert mail.state == "waiting"
+
+
+def test_a_server_that_wants_a_login_first_does_not_fail_the_mails(
+    smtp_down: SMTPServer,
+) -> None:
+    mail = stored()
+    smtp_down.wants_login = True  # no login is configured, so it says 530 to MAIL FROM
+    controller = smtp_down.start()
+    with pytest.raises(MailNotDelivered, match="530"):
+        deliver(mail)
+    controller.stop()
+    assert (mail.state, mail.unanswered) == ("waiting", 0)
+
+
+@pytest.mark.parametrize("code", [530, 534, 535, 538])
+def test_recipients_that_need_a_login_first_are_tried_again(smtp: SMTPServer, code: int) -> None:
+    mail = stored(to=["anna@example.com", "bert@example.com"])
+    smtp.replies_to_recipients = dict.fromkeys(mail.recipients, f"{code} log in first")
+    with pytest.raises(MailNotDelivered, match=str(code)):
+        deliver(mail)
+    assert (mail.state, mail.refused) == ("waiting", {})
+    smtp.replies_to_recipients = {}
+    deliver(mail)
+    assert smtp.mails[0][1] == mail.recipients
+
+
+def test_a_mail_discarded_while_it_is_delivered_is_sent_if_the_server_took_it(
+    smtp: SMTPServer,
+) -> None:
+    mail = stored()
+    with delivering(mail, smtp) as raised:
+        tasks.deliver.on_discard([((str(mail.pk), 1), {})])
+        mail.refresh_from_db()
+        assert (mail.state, bytes(mail.content)) == ("failed", b"")
+    mail.refresh_from_db()
+    assert (raised, mail.state, mail.error) == ([], "sent", "")
+
+
+def test_a_mail_discarded_while_it_is_delivered_stays_so_if_the_server_did_not_take_it(
+    smtp: SMTPServer,
+) -> None:
+    mail = stored()
+    smtp.replies_to_data = ["451 later"]
+    with delivering(mail, smtp) as raised:
+        tasks.deliver.on_discard([((str(mail.pk), 1), {})])
+    mail.refresh_from_db()
+    assert [type(error) for error in raised] == [MailNotDelivered]
+    assert (mail.state, mail.lease) == ("failed", None)
+    assert "Its task was discarded" in mail.error
+
+
+def test_a_mail_discarded_before_it_is_offered_is_not_sent_empty(smtp: SMTPServer) -> None:
+    mail = take(str(stored().pk))
+    assert mail is not None
+    tasks.deliver.on_discard([((str(mail.pk), 1), {})])
+    with pytest.raises(MailRefused, match="deleted"):
+        offer(mail)
+    assert smtp.offers == 0
+
+
+def test_a_mail_that_is_out_is_a_sent_one_though_its_task_is_another_run_s(
+    smtp: SMTPServer,
+) -> None:
+    Order.objects.create(message_id="<fixed@example.com>")
+    mail = stored()
+
+    @contextmanager
+    def completing() -> Iterator[None]:
+        with transaction.atomic():
+            yield
+            raise RuntimeError("the task was cancelled")
+
+    with pytest.raises(RuntimeError, match="was cancelled"):
+        deliver_once(str(mail.pk), 1, run_id="task 1", completing=completing)
+    mail.refresh_from_db()
+    assert mail.state == "sent"
+    assert Order.objects.get().is_mailed
 
 
 def test_recipients_refused_for_good_are_recorded_and_the_others_get_the_mail(
@@ -407,7 +508,7 @@ def test_the_task_completes_by_what_its_base_task_offers(
 def test_a_mail_that_kills_its_workers_is_a_failed_one_after_five_of_them(smtp: SMTPServer) -> None:
     mail = stored()
     died = {"lease": uuid4(), "leased_until": timezone.now() - timedelta(seconds=1)}
-    QueuedMail.objects.update(unanswered=3, **died)
+    QueuedMail.objects.update(unanswered=3, died=3, **died)
     smtp.replies_to_data = ["451 later"]
     with pytest.raises(MailNotDelivered):
         deliver(mail)

@@ -12,8 +12,12 @@ import psutil
 import pytest
 from mail_shop.models import Order
 
-from patterns.durable_tasks.models import Event, TaskRow
+from patterns.durable_tasks import sought
+from patterns.durable_tasks.hooks import Hooks
+from patterns.durable_tasks.models import Event, State, TaskRow
+from patterns.durable_tasks.selection import Selection, rows
 from patterns.queued_mail.models import QueuedMail
+from patterns.queued_mail.tasks import OF_DELIVERY
 from tests.queued_mail.conftest import SMTPServer, Worker, eventually
 
 Start = Callable[..., Worker]
@@ -83,6 +87,17 @@ def test_a_mail_and_its_task_commit_together_or_not_at_all(durable: Any) -> None
     assert QueuedMail.objects.waiting().count() == 2
 
 
+def test_the_task_of_a_mail_is_found_by_the_mail_s_recipient(
+    durable: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    durable.send("one", "two", QUEUED_MAIL_TEST_BROKER="redis://127.0.0.1:1/0")
+    QueuedMail.objects.filter(subject="two").update(recipients=["ben@example.com"])
+    task = type("Deliver", (Hooks,), {"name": "queued_mail.deliver", **OF_DELIVERY})()
+    monkeypatch.setattr(sought, "all_tasks", lambda: [task])
+    [row] = rows(Selection(states=(State.READY,), text="BEN@example"), 10)
+    assert str(QueuedMail.objects.get(subject="two").pk) in row.arguments
+
+
 def test_a_frozen_broker_holds_up_no_mail(durable: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as nobody:  # it takes connections, never answers
         nobody.setblocking(False)
@@ -141,7 +156,7 @@ def test_a_worker_process_killed_at_the_mail_server_does_not_hold_up_its_mail(
     eventually(lambda: smtp.offers == 1)
     os.kill(child_of(worker), signal.SIGKILL)
     smtp.delay_seconds = 0.0
-    eventually(is_sent, seconds=30)  # the mail's own lease would last six minutes
+    eventually(is_sent, seconds=120)  # the mail's own lease would last six minutes
     assert QueuedMail.objects.get().unanswered == 1
 
 
@@ -222,7 +237,59 @@ def test_a_failed_mail_is_sent_once_whichever_side_it_is_taken_from(
     ]
 
 
-def test_a_failed_mail_whose_task_was_discarded_can_be_sent_again(
+CANCEL = """
+import django
+django.setup()
+from patterns.durable_tasks.cancel import cancel
+from patterns.durable_tasks.models import TaskRow
+assert cancel(TaskRow.objects.values_list("pk", flat=True), by="Kim (7)")
+"""
+
+
+def ask(durable: Any, *codes: str) -> None:
+    for code in codes:
+        asked = durable.begin("-c", code)
+        assert asked.process.wait(60) == 0, asked.words
+
+
+def test_a_mail_cancelled_in_delivery_and_replayed_at_once_goes_out_once(
+    durable: Any, smtp: SMTPServer
+) -> None:
+    smtp.delay_seconds = 300.0
+    durable.relay()
+    for _ in range(2):  # one is busy with the cancelled run, which nobody stops
+        durable.worker(smtp.port, QUEUED_MAIL_TEST_SMTP_TIMEOUT="300")
+    durable.send("one")
+    eventually(lambda: smtp.offers == 1)
+
+    ask(durable, CANCEL, REPLAY)
+    eventually(lambda: TaskRow.objects.filter(retries__gte=1).exists())  # it looked, and waits
+    smtp.go_on()
+
+    eventually(is_sent)
+    eventually(is_idle)
+    assert (len(smtp.mails), smtp.offers) == (1, 1)
+
+
+def test_a_mail_cancelled_in_delivery_and_discarded_is_sent_if_the_server_took_it(
+    durable: Any, smtp: SMTPServer
+) -> None:
+    smtp.delay_seconds = 300.0
+    durable.relay()
+    durable.worker(smtp.port, QUEUED_MAIL_TEST_SMTP_TIMEOUT="300")
+    durable.send("one")
+    eventually(lambda: smtp.offers == 1)
+
+    ask(durable, CANCEL, REPLAY.replace("failed.replay", "failed.discard"))
+    assert QueuedMail.objects.get().state == "failed"
+    smtp.go_on()
+
+    eventually(is_sent)
+    assert len(smtp.mails) == 1
+    assert Order.objects.get().is_mailed
+
+
+def test_a_failed_mail_whose_task_was_discarded_is_not_sent_again(
     durable: Any, smtp: SMTPServer
 ) -> None:
     smtp.replies_to_data = ["550 never"]
@@ -230,10 +297,25 @@ def test_a_failed_mail_whose_task_was_discarded_can_be_sent_again(
     durable.worker(smtp.port)
     durable.send("one")
     eventually(lambda: TaskRow.objects.filter(state=4).exists())
-    discarded = durable.begin("-c", REPLAY.replace("failed.replay", "failed.discard"))
-    assert discarded.process.wait(60) == 0, discarded.words
-    asked = durable.begin("-c", SEND_AGAIN)
-    assert asked.process.wait(60) == 0, asked.words
-    eventually(is_sent)
-    eventually(lambda: not TaskRow.objects.filter(state__lt=5).exists())
-    assert len(smtp.mails) == 1
+    ask(durable, REPLAY.replace("failed.replay", "failed.discard"), SEND_AGAIN)
+    mail = QueuedMail.objects.get()
+    assert (mail.state, bytes(mail.content)) == ("failed", b"")
+    assert "what it said is deleted" in mail.error
+    assert not TaskRow.objects.filter(state__lt=5).exists()
+
+
+def test_a_task_whose_mail_is_deleted_stays_failed_and_says_why(
+    durable: Any, smtp: SMTPServer
+) -> None:
+    smtp.replies_to_data = ["550 never"]
+    durable.relay()
+    durable.worker(smtp.port)
+    durable.send("one")
+    eventually(lambda: TaskRow.objects.filter(state=4).exists())
+    QueuedMail.objects.update(content=b"")  # as clean-up does after a month
+
+    asked = durable.begin("-c", REPLAY)
+
+    assert asked.process.wait(60) == 1
+    assert "What the mail said is deleted: send a new one instead." in asked.words
+    assert TaskRow.objects.get().state == 4

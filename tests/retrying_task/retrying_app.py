@@ -88,11 +88,12 @@ def kill_process() -> None:
     os.kill(os.getpid(), 9)
 
 
-@app.task(name="sleep", soft_time_limit=60, time_limit=90, shared=False)
-def sleep(seconds: float) -> None:
-    """Take a while."""
+@app.task(name="sleep", soft_time_limit=90, time_limit=120, shared=False)
+def sleep(file: str) -> None:
+    """Take as long as a file is not there."""
     write("asleep")
-    time.sleep(seconds)
+    while not Path(file).exists():
+        time.sleep(0.05)
     write("awake")
 
 

@@ -8,10 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import suppress
 from pathlib import Path
 
 HERE = Path(__file__).parent
+# Behind what is there: the template's folder has a `patterns` and a `tests` of its own.
+sys.path.append(str(HERE.parent.parent / "{{cookiecutter.project_slug}}"))
+
+from development.ports import free_port  # noqa: E402  found through the line above
+
 # A worker starts in two seconds on an idle machine; this one may be busy.
 DEADLINE_SECONDS = 60.0
 
@@ -28,9 +33,8 @@ class Broker:
     """A Valkey process on a port of its own, which keeps its data over a stop."""
 
     def __init__(self, folder: Path) -> None:
-        with closing(socket.socket()) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        # It comes back to the port after a stop: no outgoing connection may have it meanwhile.
+        self.port = free_port()
         self.folder = folder
         self.url = f"redis://127.0.0.1:{self.port}/0"
 
@@ -70,6 +74,7 @@ class Worker:
     def __init__(self, folder: Path, broker: Broker, environment: dict[str, str]) -> None:
         self.record, self.log = folder / "record", folder / "worker.log"
         self.record.touch()
+        self.processes: list[subprocess.Popen[bytes]] = []
         paths = os.pathsep.join([str(HERE), str(HERE.parent.parent)])
         self.environment = os.environ | {
             "BROKER_URL": broker.url,
@@ -91,6 +96,7 @@ class Worker:
                 stderr=log,
                 start_new_session=True,
             )
+        self.processes.append(self.process)
 
     def lines(self) -> list[str]:
         return self.record.read_text(encoding="utf-8").splitlines()
@@ -102,6 +108,7 @@ class Worker:
         eventually(lambda: self.logged(text, times), f"{text!r} in the log")
 
     def stop(self) -> None:
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        for process in self.processes:
+            with suppress(ProcessLookupError):  # children may be left of one that has ended
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

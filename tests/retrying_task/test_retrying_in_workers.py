@@ -98,15 +98,18 @@ def test_a_task_past_its_soft_limit_fails_and_is_not_retried(
     assert worker.lines() == ["asleep"]
 
 
-def test_a_stopped_worker_hands_back_what_it_runs(start_worker: StartWorker, send: Send) -> None:
+def test_a_stopped_worker_hands_back_what_it_runs(
+    start_worker: StartWorker, send: Send, tmp_path: Path
+) -> None:
     remapped = {"REMAP_SIGTERM": "SIGQUIT"}
     worker = start_worker(**remapped)
-    send("sleep", 3)
+    send("sleep", str(tmp_path / "wake"))
     eventually(worker.lines)
     # To the whole group, as honcho and systemd do: the child must not take it for its own.
     os.killpg(worker.process.pid, signal.SIGTERM)
-    worker.process.wait(30)
+    worker.process.wait(60)
     assert not worker.logged("WorkerLostError")
+    (tmp_path / "wake").touch()
     second = start_worker(**remapped)
     second.wait_for_log("succeeded in")
     assert second.lines() == ["asleep", "asleep", "awake"]
@@ -145,9 +148,14 @@ def test_a_retry_that_the_broker_could_not_take_is_not_lost(
     begin = threading.Timer(0.5, (tmp_path / "broker-is-away").touch)
     begin.start()
     outage(broker)
-    if worker.process.poll() is not None:  # a full broker ends a worker: somebody starts it again
+    eventually(lambda: is_kept_running(worker).lines()[-1] == "succeeded", "the second attempt")
+
+
+def is_kept_running(worker: Worker) -> Worker:
+    """Start it again where it has ended, sooner or later: a full broker does that to a worker."""
+    if worker.process.poll() is not None:
         worker.start()
-    eventually(lambda: worker.lines()[-1] == "succeeded", "the second attempt")
+    return worker
 
 
 def test_a_worker_comes_back_with_its_broker(
@@ -166,7 +174,7 @@ def test_to_publish_to_a_refusing_broker_fails_soon(send: Send, broker: Broker) 
     started = time.monotonic()
     with pytest.raises(OperationalError):
         send("succeed")
-    assert time.monotonic() - started < 5  # of which a busy machine takes most
+    assert time.monotonic() - started < 30  # of which a busy machine takes most
     broker.start()
 
 
@@ -178,4 +186,4 @@ def test_to_publish_to_a_frozen_broker_fails_within_seconds(send: Send, broker: 
         send("succeed")
     waited = time.monotonic() - started
     broker.thaw()
-    assert waited < 10
+    assert waited < 30

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
-from email.errors import HeaderParseError
+from email.errors import HeaderParseError, MessageError
 from email.header import decode_header, make_header
 from email.headerregistry import Address
 from urllib.parse import unquote
@@ -51,12 +51,16 @@ def format_mailbox(name: str, address: str) -> str:
 
     Not `formataddr`: Django 6 reads its coded words as a comma, a second address, and so on. And a
     name that looks like a coded word (`=?utf-8?q?...?=`) would be decoded, line ends and all.
+    What is no address (a superuser called "root") stands alone, for the mail server to judge.
     """
     words = name.replace("=?", "= ?").split()
     while not name.isascii() and len(" ".join(words).encode()) > MAX_CODED_BYTES:
         words.pop()
-    local, _, domain = address.rpartition("@")
-    return str(Address(display_name=" ".join(words), username=local, domain=domain))
+    try:
+        # Not its parts: a local part that is quoted already would be quoted again.
+        return str(Address(display_name=" ".join(words), addr_spec=address))
+    except (MessageError, ValueError, IndexError):  # each for another kind of no address
+        return address
 
 
 def canonical_address(address: str) -> str:

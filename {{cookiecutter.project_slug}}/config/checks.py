@@ -17,6 +17,7 @@ from config.processes import PROCESSES
 from config.queues import APPS, SHOP, VISIBILITY_TIMEOUT_SECONDS
 
 Apps = Sequence[AppConfig] | None
+DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671, "pyamqp": 5672}  # of others, Redis's
 
 
 @register
@@ -88,7 +89,7 @@ def check_processes(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 
 @register
 def check_brokers(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """`shop.E004`: two apps share a broker."""
+    """`shop.E004`: two apps share a broker, be it by two databases of one server."""
     addresses = {
         name: broker_address(getattr(settings, name))
         for name in dir(settings)
@@ -97,7 +98,7 @@ def check_brokers(app_configs: Apps, **_: Any) -> list[CheckMessage]:
     return [
         Error(
             f"{one} and {other} are the same broker.",
-            hint="Give each app a server of its own: a flood of one would stop the other.",
+            hint="Give each app a server of its own, not a database: a flood of one would stop the other.",
             id="shop.E004",
         )
         for one, other in combinations(sorted(addresses, reverse=True), 2)
@@ -125,12 +126,18 @@ def is_ours(task: object) -> bool:
     return isinstance(task, app.Task)
 
 
-def broker_address(url: str) -> tuple[str, int, str]:
-    """Return host, port and database of a broker, as one spelling."""
+def broker_address(url: str) -> tuple[str, int]:
+    """Return host and port of a broker, as one spelling, or the path of its socket.
+
+    Not the database behind them: all of a server's share one memory, and one eviction.
+    """
     parts = urlsplit(url)
-    host = {"localhost": "127.0.0.1", "::1": "127.0.0.1"}.get(parts.hostname or "", parts.hostname)
-    port = parts.port or {"redis": 6379, "rediss": 6379, "valkey": 6379}.get(parts.scheme, 5672)
-    return host or "127.0.0.1", port, parts.path.strip("/") or "0"
+    if parts.scheme.endswith(("+socket", "+unix")) or parts.scheme == "unix":
+        return parts.path, 0
+    host = parts.hostname or "127.0.0.1"
+    here = {"localhost", "::1"}
+    port = parts.port or DEFAULT_PORTS.get(parts.scheme, 6379)
+    return "127.0.0.1" if host in here else host, port
 
 
 def read_procfile(text: str) -> dict[str, str]:

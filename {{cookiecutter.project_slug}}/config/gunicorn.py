@@ -5,9 +5,11 @@ from typing import Any
 
 import django
 from environs import validate
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 from config.environment import project_environment
 from config.readiness import wait_until_ready
+from config.secret_paths import LineFormatter
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -28,6 +30,17 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
 
 # Its control socket would be one file in the user's home, for all projects of this machine.
 control_socket_disable = True
+
+
+class logger_class(Logger):  # type: ignore[misc]  # noqa: N801  a setting
+    """Gunicorn's own log, and its access log where that is switched on, without secret paths."""
+
+    def setup(self, cfg: Any) -> None:
+        """Set up as gunicorn does, and have each line written by ours."""
+        super().setup(cfg)
+        for log, line in ((self.error_log, self.error_fmt), (self.access_log, self.access_fmt)):
+            for handler in log.handlers:
+                handler.setFormatter(LineFormatter(line, self.datefmt))
 
 
 def on_starting(server: Any) -> None:

@@ -227,17 +227,27 @@ LOG_LEVEL = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(LOG_LEVELS))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "config.secret_paths.LineFormatter",
+            "fmt": "%(levelname)s %(name)s: %(message)s",
+        }
+    },
     "filters": {"in_production": {"()": "django.utils.log.RequireDebugFalse"}},
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": "line"},
         "error_mails": {
             "class": "patterns.queued_mail.error_mails.ErrorMailHandler",
+            "formatter": "line",
             "level": "ERROR",
             "filters": ["in_production"],
         },
     },
     "root": {"handlers": ["console", "error_mails"], "level": LOG_LEVEL},
     # Django's own handlers would mail errors through the queue, and print each line twice.
-    "loggers": {"django": {"handlers": [], "level": "INFO"}},
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO"},
+        # runserver's line for each request, which Django would print by a handler of its own.
+        "django.server": {"handlers": [], "level": "INFO", "propagate": True},
+    },
 }

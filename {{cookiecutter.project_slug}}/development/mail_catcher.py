@@ -58,6 +58,7 @@ def main() -> None:
         hostname="127.0.0.1",
         port=options.smtp_port,
         data_size_limit=LARGEST_MAIL_BYTES,
+        ready_timeout=60,  # seconds; its own 5 are few on a busy machine
         enable_SMTPUTF8=True,
     )
     try:

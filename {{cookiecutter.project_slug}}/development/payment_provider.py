@@ -1,7 +1,8 @@
 """The payment provider's stand-in: a process of its own, spoken to over HTTP as the real one is.
 
 `python -m development.payment_provider --port 8081 [--state FILE]`. It can be told, by
-`POST /control`, to be slow, to fail, to decline, and to fail or to be slow after it has charged.
+`POST /control`, to be slow, to fail, to decline, to be busy with the same key, and to fail or to be
+slow after it has charged. It answers as the IETF's draft of the header Idempotency-Key says.
 """
 
 import argparse
@@ -30,6 +31,7 @@ class Control:
     fail_next: int = 0
     fail_after_charge_next: int = 0
     decline_next: int = 0
+    in_progress_next: int = 0
 
     def change(self, wanted: object) -> str | None:
         """Apply what was wanted, all or nothing; return what is wrong with it."""
@@ -65,11 +67,11 @@ class Charges:
             self.by_key = json.loads(self.state.read_text(encoding="utf-8"))
 
     def charge(self, key: str, order: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """Charge once a key: the same again is answered as before, another is a conflict."""
+        """Charge once a key: the same again is answered as before, another is refused."""
         known = self.by_key.get(key)
         if known is not None:
             if any(known[name] != value for name, value in order.items()):
-                return 409, {"error": "this idempotency key was used for another charge"}
+                return 422, {"error": "this idempotency key was used for another charge"}
             return 200, known
         self.by_key[key] = {"id": f"ch_{uuid4().hex}", **order}
         if self.state is not None:
@@ -189,6 +191,8 @@ class Conversation(BaseHTTPRequestHandler):
         order = {name: body[name] for name in ("amount_cents", "currency", "reference")}
         if control.take("fail_next"):
             return 503, {"error": "the provider was told to fail"}
+        if control.take("in_progress_next"):
+            return 409, {"error": "a charge with this idempotency key is being made"}
         if key not in self.server.charges.by_key and control.take("decline_next"):
             return 402, {"error": "the card was declined"}
         answer = self.server.charges.charge(key, order)

@@ -27,7 +27,7 @@ START_SECONDS = 60.0  # recovery after a crash takes long on a slow disk
 # What a socket's path may have (Linux 107, macOS 103 bytes), less the socket's own name.
 LONGEST_SOCKET_FOLDER = 80
 # The tests' data lives for minutes: a crash of the machine may take it, waiting for the disk not.
-FORGETFUL = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+FORGETFUL = ("fsync=off", "full_page_writes=off")
 
 
 def start_postgres(folder: Path, *, database: str, durable: bool = True) -> Server:

@@ -74,7 +74,7 @@ class Lasting(Process):  # type: ignore[misc]  # honcho brings no types
     honcho runs this in a process of its own, which shares `pid` and `stopping` with the manager.
     """
 
-    steady_seconds = STEADY_SECONDS
+    steady_seconds, again_seconds = STEADY_SECONDS, AGAIN_SECONDS
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         """Take honcho's arguments; nothing runs yet."""
@@ -96,7 +96,7 @@ class Lasting(Process):  # type: ignore[misc]  # honcho brings no types
                 break
             text = f"{self.name} ended by itself ({_shown(status)}); it is started again\n"
             self._send_message(text)
-            if self._is_stopping_within(AGAIN_SECONDS):
+            if self._is_stopping_within(self.again_seconds):
                 break
         self._send_message({"returncode": status}, type="stop")
 
@@ -129,7 +129,13 @@ class Lasting(Process):  # type: ignore[misc]  # honcho brings no types
 class Processes(Manager):  # type: ignore[misc]  # honcho brings no types
     """honcho's manager, with an orderly stop and an account of what went wrong."""
 
-    def __init__(self, procfile: str, *, steady_seconds: float = STEADY_SECONDS) -> None:
+    def __init__(
+        self,
+        procfile: str,
+        *,
+        steady_seconds: float = STEADY_SECONDS,
+        again_seconds: float = AGAIN_SECONDS,
+    ) -> None:
         """Take the text of a Procfile."""
         self.lines = Lines()
         super().__init__(self.lines)
@@ -137,7 +143,8 @@ class Processes(Manager):  # type: ignore[misc]  # honcho brings no types
         self._process_ctor = Lasting
         for name, command in parse_procfile(procfile).processes.items():
             # No shell stays between: it would not pass the signal on.
-            self.add_process(name, f"exec {command}").steady_seconds = steady_seconds
+            process = self.add_process(name, f"exec {command}")
+            process.steady_seconds, process.again_seconds = steady_seconds, again_seconds
         self.ended_first: list[tuple[str, int]] | None = None
 
     def terminate(self) -> None:
@@ -181,9 +188,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="processes")
     parser.add_argument("procfile", type=Path)
     parser.add_argument("--steady-seconds", type=float, default=STEADY_SECONDS)
+    parser.add_argument("--again-seconds", type=float, default=AGAIN_SECONDS)
     options = parser.parse_args()
     text = options.procfile.read_text(encoding="utf-8")
-    processes = Processes(text, steady_seconds=options.steady_seconds)
+    processes = Processes(
+        text, steady_seconds=options.steady_seconds, again_seconds=options.again_seconds
+    )
     processes.loop()
     account = processes.account()
     if account:

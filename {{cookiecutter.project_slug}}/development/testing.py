@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Self
@@ -81,7 +81,7 @@ class SmtpServer:
         self.refuse_next = self.offers = 0
         self.refusal = ""
         self.port = free_port()
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, ready_timeout=60)
 
     @property
     def url(self) -> str:
@@ -239,8 +239,12 @@ def wait_for(
 ) -> None:
     """Wait until `is_ready()`; fail, with the log, when the process ends or takes too long."""
     deadline = time.monotonic() + READY_SECONDS
-    while not is_ready():
-        if process.poll() is not None or time.monotonic() > deadline:
+    while True:
+        # Asked first: what is ready and ends before the next look was ready.
+        is_over = process.poll() is not None or time.monotonic() > deadline
+        if is_ready():
+            return
+        if is_over:
             stop(process)
             words = log.read_text(errors="replace") if log else ""
             raise AssertionError(f"{name} did not become ready:\n{words}")
@@ -248,11 +252,16 @@ def wait_for(
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:
-    """End a process in order, and kill it where that takes too long."""
+    """End a process in order, and kill it where that takes too long, with its children.
+
+    Also the children of one that a test has killed: they would go on with their tasks.
+    """
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
         try:
             process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait()
+    with suppress(ProcessLookupError, PermissionError):  # macOS says so of a group of zombies
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -25,9 +25,9 @@ LONGEST_CALL_SECONDS = 60
 # How long the provider answers a repeated key with the first charge; later it would charge again.
 # A promise of theirs: take it from your provider's documentation.
 KEEPS_KEY_HOURS = 24
-TRY_LATER = frozenset(
-    {408, 425, 429}
-)  # "timeout", "too early", "too many": said by a healthy server
+# "timeout", "conflict", "too early", "too many": said by a healthy server. A conflict is a first
+# request with the key that is still being worked on: ours of before, whose answer did not come.
+TRY_LATER = frozenset({408, 409, 425, 429})
 TEXT_LENGTH = 255  # what a column of ours holds; a longer id is no id, a longer reason is cut
 NO_REASON = "The card was declined."
 
@@ -43,6 +43,11 @@ class PaymentDeclined(PermanentError):
 
 class PaymentRefused(PermanentError):
     """The provider does not take this request, or answered to another: somebody must look."""
+
+    def __init__(self, message: str, *, nothing_was_done: bool = False) -> None:
+        """Tell the ledger whether it was refused before anybody looked at what it asks for."""
+        super().__init__(message)
+        self.nothing_was_done = nothing_was_done
 
 
 class PaymentUnavailable(TransientError):
@@ -78,23 +83,43 @@ def charge(*, amount_cents: int, currency: str, reference: str, idempotency_key:
 
 
 def _post(asked: dict[str, Any], idempotency_key: str) -> httpx.Response:
-    headers = {
-        "Authorization": f"Bearer {settings.PAYMENTS_API_KEY}",
-        "Idempotency-Key": idempotency_key,
-    }
+    # A client for each charge: a connection must not be shared by forked workers.
+    with httpx.Client(timeout=TIMEOUT) as connection:
+        request = _request(connection, asked, idempotency_key)
+        try:
+            return connection.send(request)
+        except httpx.UnsupportedProtocol:  # before there is a connection
+            raise _not_sent() from None
+        except httpx.LocalProtocolError as error:
+            # Raised at any point of the exchange, so it may be sent. The cause may quote a header.
+            raise PaymentUnavailable(f"the exchange broke off: {type(error).__name__}") from None
+        except httpx.RequestError as error:
+            where = _without_password(str(request.url))
+            raise PaymentUnavailable(f"no answer from {where}: {type(error).__name__}") from error
+
+
+def _request(connection: httpx.Client, asked: dict[str, Any], key: str) -> httpx.Request:
+    headers = {"Authorization": f"Bearer {settings.PAYMENTS_API_KEY}", "Idempotency-Key": key}
     url = f"{settings.PAYMENTS_URL.rstrip('/')}/charges"
+    if not all(map(_is_header, headers.values())):
+        raise _not_sent()
     try:
-        # A client for each charge: a connection must not be shared by forked workers.
-        return httpx.post(url, json=asked, headers=headers, timeout=TIMEOUT)
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, ValueError):
-        # Nothing was sent. The cause is left out, for it quotes the header that holds the key.
-        raise PaymentRefused(
-            "the request cannot be made: check PAYMENTS_URL and PAYMENTS_API_KEY"
-        ) from None
-    except httpx.RequestError as error:
-        raise PaymentUnavailable(
-            f"no answer from {_without_password(url)}: {type(error).__name__}"
-        ) from error
+        request = connection.build_request("POST", url, json=asked, headers=headers)
+    except (httpx.InvalidURL, ValueError):
+        raise _not_sent() from None
+    if not request.url.host:
+        raise _not_sent()
+    return request
+
+
+def _is_header(text: str) -> bool:
+    return text.isascii() and text.isprintable() and text == text.strip()
+
+
+def _not_sent() -> PaymentRefused:
+    return PaymentRefused(
+        "the request cannot be made: check PAYMENTS_URL and PAYMENTS_API_KEY", nothing_was_done=True
+    )
 
 
 def _without_password(url: str) -> str:
@@ -112,9 +137,13 @@ def _raise_for_status(response: httpx.Response) -> None:
         401: "check PAYMENTS_API_KEY",
         403: "check PAYMENTS_API_KEY",
         404: "check PAYMENTS_URL",
-        409: "the idempotency key was used with another amount, currency or reference",
+        422: "the idempotency key was used with another amount, currency or reference",
     }.get(response.status_code, "see the provider's documentation")
-    raise PaymentRefused(f"the payment provider answered {status}: {remedy}")
+    # Who asks comes before what is asked. Of the others one cannot tell.
+    nothing_was_done = response.status_code in {401, 403}
+    raise PaymentRefused(
+        f"the payment provider answered {status}: {remedy}", nothing_was_done=nothing_was_done
+    )
 
 
 def _reason(response: httpx.Response) -> str:

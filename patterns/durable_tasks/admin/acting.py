@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from .. import failed as failed_set
+from ..errors import TasksHeld
 from ..selection import Group, by_index, count, groups
 from . import choosing, forms, listing, permissions, progress, showing, words
 
@@ -121,7 +122,11 @@ def _go_on(
 ) -> HttpResponse:
     choice = choice.fixed(failed_set.now())
     before = progress.read(request)
-    outcome = _run(action, choice, forms.person(request), before.after)
+    try:
+        outcome = _run(action, choice, forms.person(request), before.after)
+    except TasksHeld as held:
+        pages.message_user(request, str(held), messages.ERROR)
+        return redirect(forms.back(pages, request))
     now = before.plus(outcome.done, outcome.left, outcome.next)
     if now.after is None:
         _tell(pages, request, action, now)

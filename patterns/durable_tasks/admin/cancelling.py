@@ -13,6 +13,7 @@ from django.shortcuts import redirect
 
 from .. import cancel as cancelling
 from .. import failed as failed_set
+from ..errors import TasksHeld
 from ..models import State
 from ..selection import Selection, by_index, count
 from . import acting, backlog, choosing, forms, listing, permissions, progress, words
@@ -39,24 +40,38 @@ def cancel(pages: "Pages", request: HttpRequest) -> HttpResponse:
     """Ask about what the request chooses, or cancel it. Refused (403) without the permission."""
     permissions.allow(request, permissions.VIEW_TASKS, permissions.CANCEL)
     choice = choosing.choice(request)
-    state = choosing.number(forms.sent(request), "state", 9)
-    is_state = "state" in choice.values and state in WAITING
+    state = _waiting(choice.values.get("state"))
     # What would be left out would cancel more than was meant.
     faults = choice.objections(*(() if choice.ids else KNOWN))
-    if faults or not (choice.ids or is_state):
+    if faults or not (choice.ids or state is not None):
         why = "; ".join(faults) or "tick the tasks first"
         pages.message_user(request, f"Nothing was cancelled: {why}.", messages.ERROR)
         return redirect(forms.back(pages, request))
-    if choice.ids:
-        return _ticked(pages, request, choice)
+    try:
+        if state is None or choice.ids:
+            return _ticked(pages, request, choice)
+        return _all(pages, request, choice, state)
+    except TasksHeld as held:
+        pages.message_user(request, str(held), messages.ERROR)
+        return redirect(forms.back(pages, request))
+
+
+def _all(
+    pages: "Pages", request: HttpRequest, choice: choosing.Choice, state: State
+) -> HttpResponse:
     choice = choice.fixed(failed_set.now())
     if request.method == "POST" and "confirmed" in request.POST:
-        return _go_on(pages, request, choice, of_state(choice, State(state)))
-    meant = of_state(choice, State(state))
+        return _go_on(pages, request, choice, of_state(choice, state))
+    meant = of_state(choice, state)
     with by_index():
         total = count(meant, MOST_COUNTED)
-        rows, _ = backlog.listed(meant, State(state), 1)
+        rows, _ = backlog.listed(meant, state, 1)
     return _ask(pages, request, choice, rows, total)
+
+
+def _waiting(text: str | None) -> State | None:
+    """Return the state that is asked for; None for one that does not wait, or is none."""
+    return next((each for each in WAITING if text == str(each.value)), None)
 
 
 def _ticked(pages: "Pages", request: HttpRequest, choice: choosing.Choice) -> HttpResponse:

@@ -77,7 +77,7 @@ class FailedTaskAdmin(Pages):
             "filters": filters.of_failed(choice, found),
             "text": {
                 "name": "text",
-                "label": "Text in the error or arguments, or an id",
+                "label": "Text in the error or arguments, a recipient, or an id",
                 "value": choice.values.get("text", ""),
             },
             **self._rows(request, choice),

@@ -22,8 +22,8 @@ EXPLANATIONS = {
     "time_limit": "It ran longer than it may, and was stopped.",
     "crashes": "It ended the process that ran it, as often as it may. Look there first: a replay"
     " runs it in a worker again.",
-    "unknown": "No worker of its queue knows a task of this name. Deploy the code that has it"
-    " before it is replayed.",
+    "unknown": "No worker of its queue knows it: no task of this name, or none that is durable."
+    " Deploy the code that has it before it is replayed.",
     "malformed": "A worker took a message that it could not read.",
     "unpublishable": "The relay could not hand it to the broker.",
     "expired": "Its time was over before a worker started it. A replay runs it all the same.",

@@ -12,6 +12,8 @@ BY_INDEX = """
     SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
     SET enable_hashjoin = off SET enable_mergejoin = off
 """
+# A relay's: a lock on a table is waited for so long, then said (see locks.py), and tried again.
+OF_RELAY = f"{BY_INDEX} SET lock_timeout = '3s'"
 # Returns the id, or NULL where nothing was inserted: the queue is full, or the key or id is taken.
 # A commit that notifies takes a lock which all of them share, so it is done where a relay sleeps.
 ENQUEUE = """
@@ -50,22 +52,24 @@ BEGIN
 END $$;
 """
 # Not waited for by fsync, see claim.py. Paused, expired, cancelled, taken: nothing starts, and
-# what it returns is NULL.
+# what it returns is NULL. One that has claimed already and asks again has started: a pause or an
+# expiry that came in between does not take the row from it. Who holds the row for longer than the
+# lock's timeout is a caller with its unique key: the lease would pass while it is waited for.
 CLAIM = f"""
 CREATE FUNCTION durable_tasks_claim(
     task_id uuid, of_message uuid, new_claim uuid, by_worker text, by_process text,
     lease_seconds float8,
     OUT its_name text, OUT its_queue text, OUT its_arguments text, OUT its_options text,
     OUT its_retries int, OUT its_crashes int
-) LANGUAGE plpgsql {BY_INDEX} AS $$
+) LANGUAGE plpgsql {BY_INDEX} SET lock_timeout = '2s' AS $$
 BEGIN
     UPDATE durable_tasks_task t SET state = 3, claim = new_claim, worker = by_worker,
         process = by_process, started_at = now(), unique_key = NULL, unknown_since = NULL,
         leased_until = now() + make_interval(secs => lease_seconds)
     WHERE t.id = task_id AND t.publication = of_message
-        AND (t.state = 2 OR t.state = 3 AND t.claim = new_claim)
-        AND (t.expires_at IS NULL OR t.expires_at > now())
-        AND NOT EXISTS (SELECT FROM durable_tasks_queue q WHERE q.name = t.queue AND q.is_paused)
+        AND (t.state = 3 AND t.claim = new_claim
+            OR t.state = 2 AND (t.expires_at IS NULL OR t.expires_at > now())
+            AND NOT EXISTS (SELECT FROM durable_tasks_queue q WHERE q.name = t.queue AND q.is_paused))
     RETURNING t.name, t.queue, t.arguments, t.options, t.retries, t.crashes
     INTO its_name, its_queue, its_arguments, its_options, its_retries, its_crashes;
     IF FOUND THEN
@@ -81,7 +85,7 @@ MARK = f"""
 CREATE FUNCTION durable_tasks_mark(of_queue text, window_rows int, lease_seconds float8)
 RETURNS TABLE (its_id uuid, its_publication uuid, its_name text, its_rank int, its_shown text,
     its_options text, its_retries int, its_due_at float8)
-LANGUAGE plpgsql {BY_INDEX} AS $$
+LANGUAGE plpgsql {OF_RELAY} AS $$
 DECLARE
     published int;
 BEGIN
@@ -111,7 +115,7 @@ END $$;
 WAITING = f"""
 CREATE FUNCTION durable_tasks_waiting()
 RETURNS TABLE (its_queue text, published bigint, ended bigint, has_ready boolean)
-LANGUAGE plpgsql STABLE {BY_INDEX} AS $$
+LANGUAGE plpgsql STABLE {OF_RELAY} AS $$
 BEGIN
     RETURN QUERY SELECT q.name, p.published, p.ended, (
         SELECT t.state FROM durable_tasks_task t WHERE t.queue = q.name AND t.state = 1
@@ -146,14 +150,17 @@ END $$;
 """  # noqa: S608  constants
 # Asks commits to notify where no task waits already: what comes behind them need not wake anybody.
 # Returns whether this is new to any queue. An EXISTS could be planned as one pass over all rows; the
-# first in the index's order is one step.
+# first in the index's order is one step. A queue's row that somebody's open transaction holds is
+# left out: the others are not to wait.
 ASK = f"""
 CREATE FUNCTION durable_tasks_ask()
-RETURNS boolean LANGUAGE plpgsql {BY_INDEX} AS $$
+RETURNS boolean LANGUAGE plpgsql {OF_RELAY} AS $$
 BEGIN
-    UPDATE durable_tasks_queue q SET is_listened = NOT q.is_listened
-    WHERE q.is_listened = ((SELECT t.state FROM durable_tasks_task t WHERE t.queue = q.name
-        AND t.state = 1 ORDER BY t.rank, t.due_at LIMIT 1) IS NOT NULL);
+    UPDATE durable_tasks_queue SET is_listened = NOT is_listened WHERE name = ANY(ARRAY(
+        SELECT q.name FROM durable_tasks_queue q
+        WHERE q.is_listened = ((SELECT t.state FROM durable_tasks_task t WHERE t.queue = q.name
+            AND t.state = 1 ORDER BY t.rank, t.due_at LIMIT 1) IS NOT NULL)
+        FOR UPDATE OF q SKIP LOCKED));
     RETURN FOUND;
 END $$;
 """  # noqa: S608  constants

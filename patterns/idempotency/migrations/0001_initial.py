@@ -20,7 +20,12 @@ class Migration(migrations.Migration):
                     models.DateTimeField(help_text="The far side's memory of the key may end."),
                 ),
                 ("last_tried_at", models.DateTimeField(null=True)),
-                ("attempts", models.PositiveIntegerField(default=0)),
+                (
+                    "attempts",
+                    models.PositiveIntegerField(
+                        default=0, help_text="Those that may have done something."
+                    ),
+                ),
                 (
                     "lease",
                     models.UUIDField(

@@ -45,7 +45,14 @@ class Migration(migrations.Migration):
             name="unanswered",
             field=models.PositiveIntegerField(
                 default=0,
-                help_text="Attempts that were cut off: as many second copies may be out.",
+                help_text="Attempts without an answer: as many second copies may be out.",
+            ),
+        ),
+        migrations.AddField(
+            model_name="queuedmail",
+            name="died",
+            field=models.PositiveIntegerField(
+                default=0, help_text="Those among them whose worker died, and not the line."
             ),
         ),
         migrations.AddField(
@@ -61,7 +68,9 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="queuedmail",
             name="content",
-            field=models.BinaryField(help_text="Emptied once the mail is sent or has expired."),
+            field=models.BinaryField(
+                help_text="Emptied once the mail is sent, has expired or is given up."
+            ),
         ),
         migrations.AddIndex(
             model_name="queuedmail",

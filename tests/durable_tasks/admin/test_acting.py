@@ -16,6 +16,7 @@ from patterns.durable_tasks.admin.choosing import MOST_IDS
 from patterns.durable_tasks.models import Event, State, TaskRow
 from tests.durable_tasks.admin.conftest import FAILED, TASKS, confirm, form_of, text_of
 from tests.durable_tasks.failures import fail, fail_many, history, states
+from tests.durable_tasks.test_locks import hanging
 
 REPLAY, DISCARD = f"{FAILED}replay/", f"{FAILED}discard/"
 
@@ -31,6 +32,14 @@ def test_one_is_replayed_from_its_page_at_once(kim: Client) -> None:
     assert states() == {State.READY: 1}
     [_, (kind, by)] = history(row.pk)
     assert (kind, by.startswith("kim (#")) == ("replayed", True)
+
+
+def test_who_replays_while_another_transaction_holds_what_it_needs_is_told(kim: Client) -> None:
+    row = fail("one")
+    with hanging("LOCK TABLE durable_tasks_event IN ACCESS EXCLUSIVE MODE"):
+        kim.post(REPLAY, {"id": row.pk})
+    assert "Another transaction has held these rows" in text_of(kim.get(FAILED))
+    assert states() == {State.FAILED: 1}
 
 
 def test_one_is_discarded_only_when_confirmed(kim: Client) -> None:

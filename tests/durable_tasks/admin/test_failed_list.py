@@ -17,6 +17,7 @@ from tests.durable_tasks.admin.conftest import (
     HISTORY,
     TASKS,
     Log_in,
+    confirm,
     text_of,
 )
 from tests.durable_tasks.failures import fail, fail_many
@@ -129,6 +130,44 @@ def test_what_a_task_is_about_is_asked_once_a_task_and_shown(
     response = kim.get(FAILED)
     assert "to &lt;pat@example.com&gt;" in response.content.decode()
     assert asked == [1, 2]  # the group's example, then the rows
+
+
+def test_the_text_box_finds_a_row_by_what_its_task_says_of_it(
+    kim: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = {"7": "pat@example.com", "8": "kim@example.com"}
+
+    def described_as(self: Any, text: str) -> list[Any]:
+        return [([id], {}) for id, who in people.items() if text in who]
+
+    task = type(app.tasks["shop.write_note"])
+    monkeypatch.setattr(task, "described_as", described_as, raising=False)
+    pat = fail("7", shown="***")
+    fail("8", shown="***")
+    fail("7", name="shop.chained", shown="***")
+    found = kim.get(FAILED, {"text": "pat@"})
+    assert [row.id for row, _ in found.context["rows"]] == [pat.pk]
+    assert [each["number"] for each in found.context["groups"]] == ["1"]
+    assert kim.get(FAILED, {"text": "nobody@"}).context["rows"] == []
+    asked = kim.get(f"{FAILED}replay/", {"text": "pat@"})
+    confirm(kim, f"{FAILED}replay/", asked)
+    assert TaskRow.objects.get(state=1).pk == pat.pk
+
+
+@pytest.mark.parametrize("fault", ["raises", "reads no table", "finds nonsense"])
+def test_a_task_that_cannot_say_what_a_text_means_hides_nothing(
+    kim: Client, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    def described_as(self: Any, text: str) -> Any:
+        if fault == "raises":
+            raise RuntimeError("told to")
+        return list(TaskRow.objects.raw("SELECT * FROM nothing")) if "reads" in fault else [object]
+
+    task = type(app.tasks["shop.write_note"])
+    monkeypatch.setattr(task, "described_as", described_as, raising=False)
+    row = fail("one")
+    found = kim.get(FAILED, {"text": "told to"}).context["rows"]
+    assert [each.id for each, _ in found] == [row.pk]
 
 
 @pytest.mark.parametrize("fault", ["raises", "too few", "surrogates", "reads no table"])

@@ -21,6 +21,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "acts blindly": (REPLAY, DISCARD, CANCEL, SEE),
     "looks at tasks": (VIEW_TASKS,),
     "cancels": (VIEW_TASKS, CANCEL),
+    "sees tasks' arguments": (VIEW_TASKS, SEE),
 }
 each_role = pytest.mark.parametrize("role", ROLES)
 
@@ -72,6 +73,56 @@ def test_crafted_requests_on_tasks(log_in: Log_in, role: str) -> None:
     response = client.post(f"{TASKS}cancel/", {"id": row.pk, "confirmed": "yes"})
     assert response.status_code == (302 if is_allowed else 403)
     assert states() == {State.FAILED if is_allowed else State.READY: 1}
+
+
+@each_role
+@pytest.mark.parametrize(
+    "asked", ["0", "1", "2", "3", "4", "5", "9", "-1", "x", "", "\u00b9", "03", "01"]
+)
+def test_crafted_requests_for_all_tasks_in_a_state(log_in: Log_in, role: str, asked: str) -> None:
+    client = log_in(*ROLES[role])
+    for state in State:
+        row = fail("one")
+        TaskRow.objects.filter(pk=row.pk).update(state=state)
+    is_allowed = {VIEW_TASKS, CANCEL} <= set(ROLES[role])
+    response = client.post(f"{TASKS}cancel/", {"state": asked, "confirmed": "yes"})
+    assert response.status_code == (302 if is_allowed else 403)
+    before = {state.value: 1 for state in State}
+    if not is_allowed or asked not in ("0", "1", "2"):
+        assert states() == before
+        return
+    assert states() == {
+        state: 2 if state == State.FAILED else 1 for state in State if state != int(asked)
+    }
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.FAILED, State.DISCARDED])
+def test_a_state_that_is_asked_for_twice_is_the_last_one_and_reaches_no_other(
+    log_in: Log_in, state: State
+) -> None:
+    client = log_in(VIEW_TASKS, CANCEL)
+    for each in (State.READY, state):
+        TaskRow.objects.filter(pk=fail("one").pk).update(state=each)
+    for asked in (["1", str(state.value)], [str(state.value), "1"]):
+        client.post(f"{TASKS}cancel/", {"state": asked, "confirmed": "yes"})
+        assert TaskRow.objects.filter(state=state).exists()
+
+
+def test_who_sees_tasks_and_arguments_sees_no_failed_task_and_changes_nothing(
+    log_in: Log_in,
+) -> None:
+    client, failed, ready = log_in(VIEW_TASKS, SEE), fail("secret one"), waiting()
+    assert "hunter2" not in (page := client.get(TASKS)).content.decode()
+    assert page.status_code == 200
+    assert "Exact arguments" in client.get(f"{TASKS}{ready.pk}/change/").content.decode()
+    # Each page of a failed one leads to where this account may not look.
+    for address in (f"{TASKS}{failed.pk}/change/", f"{FAILED}{failed.pk}/change/"):
+        answer = client.get(address, follow=True)
+        assert answer.status_code == 403
+        assert "secret one" not in answer.content.decode()
+    for address in (f"{FAILED}replay/", f"{FAILED}discard/", f"{TASKS}cancel/"):
+        assert client.post(address, {"id": ready.pk, "confirmed": "yes"}).status_code == 403
+    assert states() == {State.READY: 1, State.FAILED: 1}
 
 
 @each_role

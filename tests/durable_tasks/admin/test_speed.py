@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
+from patterns.durable_tasks import selection
 from patterns.durable_tasks.models import TaskRow
 from tests.durable_tasks.admin.conftest import FAILED, HISTORY, TASKS
 from tests.queued_mail.conftest import eventually
@@ -146,6 +147,15 @@ def test_a_page_asks_few_questions_each_answered_by_an_index(boss: Client, addre
                 assert node["Node Type"] != "Seq Scan", (sql, plan)
         touched += plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
     assert touched < PAGES[address]
+
+
+def test_a_text_that_a_task_knows_thousands_of_rows_by_costs_no_more(
+    boss: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = [("shop.task3", [f"[[{n}], {{}}]" for n in range(3, 70_000, 7)])]
+    monkeypatch.setattr(selection, "calls", lambda text: known)
+    test_a_page_asks_few_questions_each_answered_by_an_index(boss, f"{FAILED}?text=number+99999")
+    assert "10,001 tasks" in boss.get(f"{FAILED}?text=number+99999").content.decode()
 
 
 def test_before_the_first_analyze_too(boss: Client) -> None:

@@ -11,6 +11,7 @@ from patterns.durable_tasks.admin.choosing import MOST_IDS
 from patterns.durable_tasks.models import Event, QueueRow, State, TaskRow
 from tests.durable_tasks.admin.conftest import FAILED, TASKS, Log_in, confirm, text_of
 from tests.durable_tasks.failures import fail, states
+from tests.durable_tasks.test_locks import LOCK_TASK, hanging
 
 CANCEL = f"{TASKS}cancel/"
 
@@ -98,6 +99,14 @@ def test_one_that_waits_is_cancelled_at_once(kim: Client, state: State) -> None:
     row.refresh_from_db()
     assert (row.state, row.reason) == (State.FAILED, "cancelled")
     assert Event.objects.get(task_id=row.pk, kind="cancelled").by.startswith("kim (#")
+
+
+def test_who_cancels_one_that_another_transaction_holds_is_told(kim: Client) -> None:
+    [row] = wait(1)
+    with hanging(LOCK_TASK, row.pk):
+        kim.post(CANCEL, {"id": row.pk})
+    assert "Another transaction has held these rows" in text_of(kim.get(TASKS))
+    assert states() == {State.READY: 1}
 
 
 def test_several_are_asked_about(kim: Client) -> None:

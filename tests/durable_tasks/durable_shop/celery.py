@@ -36,3 +36,4 @@ app.conf.update(
 app.autodiscover_tasks(["durable_shop"])
 app.autodiscover_tasks(["durable_shop"], related_name="ends")
 app.autodiscover_tasks(["durable_shop"], related_name="plain_ends")
+app.autodiscover_tasks(["durable_shop"], related_name="befores")

@@ -149,6 +149,16 @@ def slow_outside(self, text, path):
         write(text)
 
 
+@app.task(name="ends.goes_on", atomic=False, bind=True)
+def goes_on(self, path):
+    """Complete; then go on until there is a file."""
+    with self.completing():
+        write("completed")
+    while not Path(path).exists():
+        time.sleep(0.02)
+    write(f"went on, {os.getpid()}")
+
+
 @app.task(name="ends.locking")
 def locking(text, path):
     """Hold a row's lock; the first run waits for a file."""
@@ -205,6 +215,57 @@ def soft_limit():
     time.sleep(20)
 
 
+@app.task(name="ends.late_in_statement", time_limit=90, soft_time_limit=1)
+def late_in_statement():
+    """Take too long in a statement that holds a lock."""
+    _lock_and_take_long()
+
+
+@app.task(name="ends.late_in_own_block", atomic=False, time_limit=90, soft_time_limit=1)
+def late_in_own_block():
+    """The same in a transaction of the body's own."""
+    with transaction.atomic():
+        _lock_and_take_long()
+
+
+@app.task(name="ends.late_in_no_block", atomic=False, time_limit=90, soft_time_limit=1)
+def late_in_no_block():
+    """The same in a statement that commits by itself."""
+    _take_long("SELECT pg_sleep(120) FROM (SELECT FROM durable_shop_note FOR UPDATE) AS locked")
+
+
+@app.task(name="ends.late_in_completing", atomic=False, time_limit=90, soft_time_limit=1)
+def late_in_completing():
+    """The same in a completing block."""
+    with late_in_completing.completing():
+        _lock_and_take_long()
+
+
+@app.task(name="ends.late_and_renamed", time_limit=90, soft_time_limit=1, max_retries=1)
+def late_and_renamed():
+    """Make another error of it, and be retried."""
+    try:
+        _lock_and_take_long()
+    except SoftTimeLimitExceeded as late:
+        raise late_and_renamed.retry(countdown=3600) from late
+
+
+@app.task(name="ends.killed_in_statement", time_limit=1, soft_time_limit=None)
+def killed_in_statement():
+    """Take too long for a hard limit, in a statement that holds a lock."""
+    _lock_and_take_long()
+
+
+def _lock_and_take_long():
+    list(Note.objects.select_for_update())
+    _take_long("SELECT pg_sleep(120)")
+
+
+def _take_long(statement):
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
 @app.task(name="ends.pid", atomic=False)
 def pid():
     """Write this process's id."""
@@ -216,3 +277,11 @@ def ignored(text):
     """Write, and say that nobody need know."""
     write(text)
     raise Ignore
+
+
+@app.task(name="ends.leaves_open", atomic=False)
+def leaves_open(text):
+    """Begin a transaction by hand, and fail without ending it."""
+    connection.set_autocommit(False)
+    write(text)
+    raise ValueError("told to")

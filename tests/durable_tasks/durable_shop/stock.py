@@ -12,12 +12,16 @@ app.conf.update(
 )
 
 
-@app.task(name="stock.ends", time_limit=1, shared=False)
+@app.task(name="stock.ends", shared=False)
 def ends(how):
     """End badly."""
     if how == "raise":
         raise ValueError("stock")
     if how == "reject":
         raise Reject(ValueError("not mine"), requeue=False)
-    if how == "sleep":
-        time.sleep(20)
+
+
+@app.task(name="stock.overruns", time_limit=1, shared=False)
+def overruns(how):
+    """Take too long."""
+    time.sleep(600)

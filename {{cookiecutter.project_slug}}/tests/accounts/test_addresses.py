@@ -3,7 +3,7 @@
 import pytest
 from django.core.exceptions import ValidationError
 
-from accounts.addresses import canonical_address, parse_mailbox
+from accounts.addresses import canonical_address, format_mailbox, parse_mailbox
 
 ACCEPTED = {
     "pat@example.com": ("pat@example.com", ""),
@@ -84,3 +84,19 @@ def test_the_spelling_that_is_kept_is_read_as_itself(text: str) -> None:
 
     assert canonical_address(address) == address
     assert parse_mailbox(address).address == address
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("pat@example.com", '"O\'Hara, Pat" <pat@example.com>'),
+        ('"pat ohara"@example.com', '"O\'Hara, Pat" <"pat ohara"@example.com>'),
+        ('"pat@home"@example.com', '"O\'Hara, Pat" <"pat@home"@example.com>'),
+        ('"pat"@example.com', '"O\'Hara, Pat" <pat@example.com>'),
+        ("root", "root"),
+        ("pat..ohara@example.com", "pat..ohara@example.com"),
+        ("", ""),
+    ],
+)
+def test_an_address_stands_in_a_header_as_it_is(address: str, expected: str) -> None:
+    assert format_mailbox("O'Hara, Pat", address) == expected

@@ -31,11 +31,21 @@ def test_analytics_runs_on_an_app_of_its_own() -> None:
         "redis://127.0.0.1",
         "redis://:secret@LOCALHOST/",
         "redis://[::1]/0",
+        "redis://127.0.0.1:6379/1",  # another database in the same memory
+        "rediss://localhost?ssl_cert_reqs=required",
     ],
 )
 def test_e004_one_broker_under_two_spellings(settings: Settings, other: str) -> None:
     settings.BROKER_URL, settings.ANALYTICS_BROKER_URL = "redis://127.0.0.1:6379/0", other
     assert [error.id for error in checks.check_brokers(None)] == ["shop.E004"]
+
+
+def test_e004_two_databases_behind_one_socket(settings: Settings) -> None:
+    settings.BROKER_URL = "redis+socket:///run/valkey.sock?virtual_host=0"
+    settings.ANALYTICS_BROKER_URL = "redis+socket:///run/valkey.sock?virtual_host=1"
+    assert [error.id for error in checks.check_brokers(None)] == ["shop.E004"]
+    settings.ANALYTICS_BROKER_URL = "redis+socket:///run/other.sock"
+    assert checks.check_brokers(None) == []
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,7 @@ def test_nothing_is_waited_for_and_nothing_said_where_all_is_there(
     broker_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, logger="config.readiness"):
-        started = time.monotonic()
-        wait_until_ready(broker=True)
-    assert time.monotonic() - started < 5
+        wait_until_ready(broker=True)  # it says so where it waits
     assert caplog.text == ""
 
 
@@ -57,7 +55,7 @@ def test_a_broker_that_is_away_is_waited_for(
     try:
         with Redis.from_url(server.url) as broker:
             broker.config_set("requirepass", "a-password")
-        waiter.join(30)
+        waiter.join(60)
         assert not waiter.is_alive()
     finally:
         server.stop()
@@ -93,7 +91,7 @@ def test_a_process_waits_for_its_database_and_can_be_stopped_meanwhile(
         assert "Traceback" not in log.read_text()
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(10)
+        process.wait(60)
 
 
 def eventually(is_so: Callable[[], bool]) -> None:

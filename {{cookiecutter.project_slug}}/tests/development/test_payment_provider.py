@@ -60,9 +60,9 @@ def test_twenty_at_once_with_one_key_charge_once(payment_provider: PaymentProvid
     assert payment_provider.charges()["attempts"] == 20
 
 
-def test_a_key_used_with_another_amount_is_a_conflict(payment_provider: PaymentProvider) -> None:
+def test_a_key_used_with_another_amount_is_refused(payment_provider: PaymentProvider) -> None:
     charge(payment_provider)
-    assert charge(payment_provider, amount_cents=1).status_code == 409
+    assert charge(payment_provider, amount_cents=1).status_code == 422
 
 
 def test_told_to_fail_it_fails_so_often_and_charges_nothing(
@@ -85,6 +85,15 @@ def test_told_to_decline_it_answers_402_with_a_reason(payment_provider: PaymentP
     answer = charge(payment_provider)
     assert (answer.status_code, answer.json()) == (402, {"error": "the card was declined"})
     assert payment_provider.charges()["charges"] == []
+
+
+def test_told_to_be_busy_with_the_key_it_answers_409_and_charges_nothing(
+    payment_provider: PaymentProvider,
+) -> None:
+    payment_provider.control(in_progress_next=1)
+    assert charge(payment_provider).status_code == 409
+    assert payment_provider.charges()["charges"] == []
+    assert charge(payment_provider).status_code == 201
 
 
 def test_told_to_be_slow_it_is(payment_provider: PaymentProvider) -> None:

@@ -27,7 +27,7 @@ WAIT_SECONDS = 60.0  # two Pythons start in 0.2; the tests beside this one load 
 class Running:
     """One run of the processes."""
 
-    def __init__(self, folder: Path, steady_seconds: float) -> None:
+    def __init__(self, folder: Path, steady_seconds: float, again_seconds: float) -> None:
         """Run a Procfile of one process."""
         (folder / "server.py").write_text(SERVER)
         (folder / "Procfile").write_text(f"worker: {sys.executable} {folder}/server.py\n")
@@ -35,7 +35,7 @@ class Running:
         module = [sys.executable, "-m", "development.processes", str(folder / "Procfile")]
         with self.output_file.open("wb") as output:
             self.process = subprocess.Popen(
-                [*module, "--steady-seconds", str(steady_seconds)],
+                [*module, f"--steady-seconds={steady_seconds}", f"--again-seconds={again_seconds}"],
                 cwd=ROOT,
                 stdout=output,
                 stderr=output,
@@ -72,12 +72,12 @@ def is_alive(pid: int) -> bool:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[Callable[[float], Running]]:
+def run(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     """Give a function that runs the Procfile; what a failed test leaves is ended."""
     runs: list[Running] = []
 
-    def start(steady_seconds: float) -> Running:
-        runs.append(Running(tmp_path, steady_seconds))
+    def start(steady_seconds: float, again_seconds: float = 1) -> Running:
+        runs.append(Running(tmp_path, steady_seconds, again_seconds))
         return runs[-1]
 
     yield start
@@ -89,7 +89,7 @@ def run(tmp_path: Path) -> Iterator[Callable[[float], Running]]:
 
 
 def test_what_is_killed_after_a_while_is_started_again_and_stops_in_order(
-    run: Callable[[float], Running],
+    run: Callable[..., Running],
 ) -> None:
     running = run(0)
     first, orphan = running.pids(0)
@@ -105,9 +105,9 @@ def test_what_is_killed_after_a_while_is_started_again_and_stops_in_order(
 
 
 def test_a_stop_while_one_is_about_to_be_started_again_starts_nothing(
-    run: Callable[[float], Running],
+    run: Callable[..., Running],
 ) -> None:
-    running = run(0)
+    running = run(0, again_seconds=600)  # the signal comes within that, however late
     first, _ = running.pids(0)
     os.kill(first, signal.SIGKILL)
     deadline = time.monotonic() + WAIT_SECONDS
@@ -119,7 +119,7 @@ def test_a_stop_while_one_is_about_to_be_started_again_starts_nothing(
     assert len(re.findall(r"pids \d", running.output())) == 1
 
 
-def test_what_dies_at_its_start_ends_all_and_is_named(run: Callable[[float], Running]) -> None:
+def test_what_dies_at_its_start_ends_all_and_is_named(run: Callable[..., Running]) -> None:
     running = run(600)
     first, _ = running.pids(0)
     os.kill(first, signal.SIGKILL)

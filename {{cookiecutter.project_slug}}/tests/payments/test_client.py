@@ -70,8 +70,9 @@ def test_a_declined_card_is_permanent_and_says_why(payment_provider: PaymentProv
 
 def test_a_key_with_another_amount_is_refused(payment_provider: PaymentProvider) -> None:
     charge()
-    with pytest.raises(PaymentRefused, match=r"409 .*another amount"):
+    with pytest.raises(PaymentRefused, match=r"422 .*another amount") as refused:
         charge(amount_cents=1)
+    assert not refused.value.nothing_was_done  # the key has charged something
 
 
 def test_a_wrong_key_names_the_setting_and_not_its_value(
@@ -81,11 +82,22 @@ def test_a_wrong_key_names_the_setting_and_not_its_value(
     with pytest.raises(PaymentRefused, match=r"401 .*check PAYMENTS_API_KEY") as refused:
         charge()
     assert "hush-hush" not in str(refused.value)
+    assert refused.value.nothing_was_done
 
 
 def test_a_failing_provider_is_asked_again(payment_provider: PaymentProvider) -> None:
     payment_provider.control(fail_next=1)
     with pytest.raises(PaymentUnavailable, match="503") as unavailable:
+        charge()
+    assert ShopTask().is_transient(unavailable.value)
+    charge()
+
+
+def test_a_provider_that_is_busy_with_the_same_key_is_asked_again(
+    payment_provider: PaymentProvider,
+) -> None:
+    payment_provider.control(in_progress_next=1)
+    with pytest.raises(PaymentUnavailable, match="409") as unavailable:
         charge()
     assert ShopTask().is_transient(unavailable.value)
     charge()
@@ -133,7 +145,7 @@ def test_a_provider_that_hangs_up_is_asked_again(settings: Any) -> None:
         thread.join()
 
 
-@pytest.mark.parametrize("key", ["a\nb", "a\r\nX-Evil: 1", "ключ", "schlüssel"])
+@pytest.mark.parametrize("key", ["a\nb", "a\r\nX-Evil: 1", "ключ", "schlüssel", "key\t", "key "])
 def test_a_key_that_fits_no_header_is_refused_without_being_shown(
     answer: Answer, settings: Any, key: str
 ) -> None:
@@ -142,14 +154,32 @@ def test_a_key_that_fits_no_header_is_refused_without_being_shown(
     with pytest.raises(PaymentRefused, match="check PAYMENTS_URL and PAYMENTS_API_KEY") as refused:
         charge()
     assert key not in str(refused.value)
-    assert refused.value.__suppress_context__
+    assert refused.value.nothing_was_done
+
+
+def test_an_exchange_that_breaks_off_on_our_side_may_have_charged(
+    payment_provider: PaymentProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = httpx.Client.send
+
+    def break_off(*args: Any, **options: Any) -> Any:
+        send(*args, **options)
+        raise httpx.LocalProtocolError("Illegal header value b'Bearer hush-hush'")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(httpx.Client, "send", break_off)
+        with pytest.raises(PaymentUnavailable, match="broke off") as unavailable:
+            charge()
+    assert unavailable.value.__suppress_context__
+    assert [charge().id] == [made["id"] for made in payment_provider.charges()["charges"]]
 
 
 @pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1", "http://"])
 def test_a_url_that_is_none_is_refused(settings: Any, url: str) -> None:
     settings.PAYMENTS_URL = url
-    with pytest.raises(PaymentRefused, match="check PAYMENTS_URL"):
+    with pytest.raises(PaymentRefused, match="check PAYMENTS_URL") as refused:
         charge()
+    assert refused.value.nothing_was_done
 
 
 @pytest.mark.parametrize(
@@ -186,7 +216,7 @@ def test_an_answer_about_another_charge_is_for_a_person(
         charge()
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504])
 def test_a_busy_provider_is_asked_again_when_it_asks_for_it(answer: Answer, status: int) -> None:
     answer(status, b"", Retry_After="120")
     with pytest.raises(PaymentUnavailable) as unavailable:

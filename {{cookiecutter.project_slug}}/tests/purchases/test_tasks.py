@@ -207,6 +207,19 @@ def test_a_charge_older_than_the_providers_memory_is_left_to_a_person(
     assert payment_provider.charges()["attempts"] == 1
 
 
+def test_a_charge_refused_for_our_api_key_is_made_however_late_that_is_repaired(
+    placed: Callable[[], Order], payment_provider: PaymentProvider, settings: Any
+) -> None:
+    order, right = placed(), settings.PAYMENTS_API_KEY
+    settings.PAYMENTS_API_KEY = "yesterday's"
+    with pytest.raises(client.PaymentRefused, match="401"):
+        tasks.charge(str(order.id))
+    Effect.objects.update(first_tried_at=timezone.now() - timedelta(days=7))
+    settings.PAYMENTS_API_KEY = right
+    tasks.charge(str(order.id))
+    assert len(payment_provider.charges()["charges"]) == 1
+
+
 def test_an_answer_that_the_ledger_knows_is_not_asked_for_again(
     placed: Callable[[], Order], payment_provider: PaymentProvider
 ) -> None:

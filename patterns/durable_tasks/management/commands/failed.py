@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ... import described, failed, terminal
+from ...errors import TasksHeld
 from ...failed import Outcome, Selection
 from ...terminal import ABANDONED, counted, table, when, zone
 
@@ -132,6 +133,8 @@ class Command(BaseCommand):
 
         try:
             return change(chosen, by=terminal.person(options["by"]), progress=progress)
+        except TasksHeld as error:  # whole thousands before it are done
+            raise CommandError(str(error)) from error
         except KeyboardInterrupt:  # what was under way is undone
             self._say(f"Stopped: of {counted(total)}, {failed.count(chosen):,} stay failed.")
             sys.exit(ABANDONED)

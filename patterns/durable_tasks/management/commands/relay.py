@@ -27,7 +27,9 @@ class Command(BaseCommand):
         """Which queues, and whether to stay."""
         parser.add_argument("--queues", default="", help="only these, separated by commas")
         parser.add_argument(
-            "--once", action="store_true", help="do one turn and end; 1 if the broker is away"
+            "--once",
+            action="store_true",
+            help="do one turn and end; 1 if a broker is away or refuses",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -61,6 +63,8 @@ class Command(BaseCommand):
             published += count
         if relay.outage is not None:
             raise CommandError(f"The broker is away: {relay.outage.__cause__ or relay.outage}")
+        for queue, error in relay.refused.items():
+            raise CommandError(f"Queue {queue} cannot be published to: {error.__cause__ or error}")
         return published
 
 

@@ -8,7 +8,7 @@ from celery import current_app
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ... import pausing
-from ...errors import QueueUnknown
+from ...errors import QueueUnknown, TasksHeld
 
 
 class Command(BaseCommand):
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="write the list as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it, then say how things are. Exit status 1 for a queue that is not known."""
+        """Do it, then say how things are. Exit status 1 for a queue that is not known or held."""
         current: Any = current_app
         app = current._get_current_object()
         names = options["names"]
@@ -36,7 +36,7 @@ class Command(BaseCommand):
             switch = pausing.pause if options["action"] == "pause" else pausing.resume
             try:
                 switch(app, *(names or pausing.known(app)))
-            except QueueUnknown as error:
+            except (QueueUnknown, TasksHeld) as error:
                 raise CommandError(str(error)) from error
         elif names or options["all"]:
             raise CommandError("list takes no names.")

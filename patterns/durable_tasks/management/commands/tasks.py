@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ... import cancel, described, failed, selection, terminal
+from ...errors import TasksHeld
 from ...models import State
 from ...terminal import ABANDONED, counted, table, when, zone
 
@@ -95,6 +96,8 @@ class Command(BaseCommand):
 
         try:
             return cancel.cancel_all(chosen, by=terminal.person(options["by"]), progress=progress)
+        except TasksHeld as error:  # whole thousands before it are done
+            raise CommandError(str(error)) from error
         except KeyboardInterrupt:  # what was under way is undone
             left = selection.count(chosen)
             self._say(f"Stopped: of {counted(total)}, {left:,} are as they were.")

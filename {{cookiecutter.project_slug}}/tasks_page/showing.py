@@ -9,7 +9,8 @@ from django.utils import timezone
 from config.queues import APPS, SHOP
 from patterns.durable_tasks.figures import QueueFigures, figures
 from patterns.failure_check import configuration
-from patterns.failure_check.models import Alarm, Heartbeat, Run
+from patterns.failure_check.heartbeats import WORKER, Sign, signs
+from patterns.failure_check.models import Alarm, Run
 from patterns.queues import Queue
 from tasks_page import chart
 from tasks_page.beats import NextBeat, next_beats
@@ -38,8 +39,7 @@ class ShownProcess:
     """A process that gives signs of life."""
 
     name: str
-    host: str
-    pid: int
+    started_at: datetime
     ago: str
     is_silent: bool
 
@@ -69,21 +69,21 @@ def shown() -> Shown:
     now = timezone.now()
     run = Run.objects.first()
     late = timedelta(seconds=LATE_RUNS * configuration.period_seconds())
-    beating = list(Heartbeat.objects.order_by("name"))
-    queues = _queues(now, [each for each in beating if each.queues])
+    found = signs()
+    queues = _queues([each for each in found if each.queues])
     return Shown(
         at=now,
         alarms=list(Alarm.objects.filter(cleared_at=None).order_by("severity", "raised_at")),
         looked_at=run.at if run else None,
         is_watched=run is not None and now - run.at < late,
         queues=queues,
-        processes=[_process(now, each) for each in beating if not each.queues],
+        processes=[_process(each) for each in found if not each.queues],
         beats=next_beats(),
         failed=sum(each.figures.failed for each in queues),
     )
 
 
-def _queues(now: datetime, workers: Sequence[Heartbeat]) -> list[ShownQueue]:
+def _queues(workers: Sequence[Sign]) -> list[ShownQueue]:
     found = figures()
     declared = {queue.name: queue for queues in APPS for queue in queues}
     names = [*declared, *sorted(found.keys() - declared.keys())]
@@ -93,7 +93,7 @@ def _queues(now: datetime, workers: Sequence[Heartbeat]) -> list[ShownQueue]:
             name,
             declared.get(name),
             found.get(name, QueueFigures()),
-            [_process(now, each) for each in workers if name in each.queues],
+            [_process(each) for each in workers if name in each.queues],
             lines.get(f"waiting:{name}"),
         )
         for name in names
@@ -121,15 +121,12 @@ def _queue(
     )
 
 
-def _process(now: datetime, beating: Heartbeat) -> ShownProcess:
-    longest = configuration.heartbeats().get(beating.name, configuration.worker_silence_seconds())
-    silent = (now - beating.at).total_seconds()
+def _process(sign: Sign) -> ShownProcess:
     return ShownProcess(
-        name=beating.name.removeprefix("worker "),
-        host=beating.host,
-        pid=beating.pid,
-        ago=age(max(0, silent)),
-        is_silent=silent > longest,
+        name=sign.name.removeprefix(WORKER),
+        started_at=sign.started_at,
+        ago=age(max(0.0, sign.silent_seconds)),
+        is_silent=not sign.is_living,
     )
 
 

@@ -226,6 +226,17 @@ def test_a_chain_that_is_none_is_not_kept_and_the_arguments_are(
     assert "chain" not in json.loads(row.options)
 
 
+def test_a_chain_that_no_row_could_have_is_not_kept_and_the_arguments_are() -> None:
+    chain = [{"task": "shop.plain", "args": [{1, 2}]}]  # a set, as pickle and YAML have it
+    message = Message(b"", headers={"task": "shop.forgotten"})
+    message._decoded_cache = [["first"], {}, {"chain": chain}]
+    unknown.keep_call(message, "not known", str(uuid4()), "w@test")
+    row = TaskRow.objects.get()
+    assert row.arguments == '[["first"], {}]'
+    assert "A replay runs without its chain" in row.error
+    assert "chain" not in json.loads(row.options)
+
+
 def test_of_an_unknown_plain_task_no_argument_is_shown_whatever_its_sender_says_of_them(
     start_worker: Start, broker: Server
 ) -> None:

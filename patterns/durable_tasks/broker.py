@@ -90,7 +90,7 @@ class Broker:
     def close(self) -> None:
         """Give the connection up."""
         connection, self._connection, self._producer = self._connection, None, None
-        self._declared = {}
+        self._declared, self._has_refused = {}, False
         if connection is not None:
             try:
                 connection.release()

@@ -50,16 +50,22 @@ SELECT * FROM durable_tasks_claim(%(id)s, %(publication)s, %(token)s, %(worker)s
     %(lease)s)
 """
 # A message that came while its queue was paused: the row waits, and is published after the pause.
+# Here and below, a row that somebody holds is left to its lease: a caller with its unique key may
+# hold it for long, and nothing else would end this wait.
 _PUT_BACK_PAUSED = """
-UPDATE durable_tasks_task t SET state = 1, publication = NULL, leased_until = NULL
-WHERE id = %s AND publication = %s AND state = 2
-    AND EXISTS (SELECT FROM durable_tasks_queue q WHERE q.name = t.queue AND q.is_paused)
+UPDATE durable_tasks_task SET state = 1, publication = NULL, leased_until = NULL WHERE id = (
+    SELECT id FROM durable_tasks_task t WHERE id = %s AND publication = %s AND state = 2
+        AND EXISTS (SELECT FROM durable_tasks_queue q WHERE q.name = t.queue AND q.is_paused)
+    FOR UPDATE OF t SKIP LOCKED)
 """
 _EXPIRE = """
 UPDATE durable_tasks_task SET state = 4, reason = 'expired', failed_at = now(), publication = NULL,
     first_failed_at = coalesce(first_failed_at, now()), unique_key = NULL, leased_until = NULL,
     error = 'It expired at ' || expires_at || ' before a worker started it.', traceback = ''
-WHERE id = %s AND publication = %s AND state = 2 AND expires_at <= now()
+WHERE id = (
+    SELECT id FROM durable_tasks_task
+    WHERE id = %s AND publication = %s AND state = 2 AND expires_at <= now()
+    FOR UPDATE SKIP LOCKED)
 """
 
 

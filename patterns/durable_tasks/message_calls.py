@@ -45,6 +45,16 @@ def call_of(message: Any) -> MessageCall:
 
 
 def _are_tasks(value: Any) -> bool:
-    return isinstance(value, list) and all(
+    are_named = isinstance(value, list) and all(
         isinstance(each, Mapping) and isinstance(each.get("task"), str) for each in value
     )
+    return are_named and _is_json(value)
+
+
+def _is_json(value: Any) -> bool:
+    """Tell whether a row could have it: a message in pickle or YAML may hold anything."""
+    try:
+        dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True

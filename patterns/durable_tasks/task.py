@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
-from typing import Any
+from typing import Any, Self
 
 from asgiref.sync import sync_to_async
 from celery import Celery, Task
@@ -66,13 +66,15 @@ class DurableTask(Hooks, Task):  # type: ignore[type-arg]  # generic in the stub
         cls.acks_late = cls.reject_on_worker_lost = False
         cls.retry_on_worker_lost = False  # type: ignore[attr-defined]  # not in the stubs
 
-    def __init__(self) -> None:
+    def __new__(cls, *_: Any, **__: Any) -> Self:
         """Keep `before_start` for the run, where it has the arguments and its crashes count.
 
-        Celery calls what it finds on the instance: before the row is claimed.
+        Celery calls what it finds on the instance: before the row is claimed. Not in `__init__`,
+        which a base of the project's own may have without asking this one, as in Celery's docs.
         """
-        super().__init__()
+        self = super().__new__(cls)
         self.before_start = self._before_start  # type: ignore[method-assign]
+        return self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Claim, run and settle what a message names; call the body where there is no message."""

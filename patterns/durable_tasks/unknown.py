@@ -26,6 +26,8 @@ PUBLICATION = "durable_publication"
 # Often enough that a new worker gets it soon, seldom enough that old ones do little else.
 PAUSE_SECONDS = 10
 
+# A row that somebody holds, a caller with its unique key, is left to its lease: the worker's main
+# process has others to serve.
 _PUT_BACK = """
 UPDATE durable_tasks_task SET
     publication = NULL, leased_until = NULL,
@@ -40,7 +42,9 @@ UPDATE durable_tasks_task SET
     failed_at = CASE WHEN {is_over} THEN now() ELSE failed_at END,
     first_failed_at = CASE WHEN {is_over} THEN coalesce(first_failed_at, now())
         ELSE first_failed_at END
-WHERE id = %(id)s AND publication = %(publication)s AND state = 2
+WHERE id = (
+    SELECT id FROM durable_tasks_task
+    WHERE id = %(id)s AND publication = %(publication)s AND state = 2 FOR UPDATE SKIP LOCKED)
 RETURNING state
 """.replace("{is_over}", "now() - unknown_since > make_interval(secs => %(limit)s)")
 
@@ -51,8 +55,9 @@ def put_back(
     """Put a durable task's row back, to be published again; fail it once its time is over.
 
     `known` is what `worker` has under the name: nothing, or a task whose base is no DurableTask.
-    Return False where the message was not the current one: somebody else has the task. Raises what
-    the database raises; the publication's lease then brings the task back. Duplicate: False.
+    Return False where the message was not the current one (somebody else has the task), or where a
+    transaction holds the row. Raises what the database raises; the publication's lease then brings
+    the task back. Duplicate: False.
     """
     parameters = {
         "id": UUID(task_id),

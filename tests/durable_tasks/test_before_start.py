@@ -108,6 +108,29 @@ def test_before_start_of_a_plain_task_is_celerys_and_its_failure_a_row_that_can_
     assert outside.read_text().splitlines() == ["met raise", "met well", "met replayed"]
 
 
+def test_before_start_of_a_base_that_makes_itself_without_ours_is_not_called_before_the_claim() -> (
+    None
+):
+    met: list[Any] = []
+
+    class Cached(DurableTask):
+        abstract = True
+
+        def __init__(self) -> None:
+            self.cache: dict[str, str] = {}
+
+        def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
+            met.append(args)
+
+    def body() -> None: ...
+
+    app = Celery("unit", set_as_current=False)
+    task = app.task(name="unit.task", base=Cached, shared=False)(body)
+    task.push_request(durable_publication="of a message")
+    task.before_start("an id", (), {})  # as Celery does
+    assert met == []
+
+
 @pytest.mark.parametrize("is_durable", [True, False])
 def test_a_base_whose_call_would_run_before_the_claim_is_refused(is_durable: bool) -> None:
     class Timed(DurableTask):

@@ -79,6 +79,26 @@ def test_what_has_expired_by_the_databases_clock_fails_at_the_claim() -> None:
     assert "It expired at" in stored.error
 
 
+@pytest.mark.parametrize("what", ["a pause", "its expiry"])
+def test_what_may_not_start_is_left_to_its_lease_where_a_transaction_holds_it(what: str) -> None:
+    row, started = published(unique_key="k"), []
+    in_between(what)
+
+    def attempt() -> None:
+        started.append(claimed(row))
+        connection.close()
+
+    thread = threading.Thread(target=attempt)
+    with transaction.atomic():
+        tasks.write_note.apply_async(("x",), unique_key="k")
+        thread.start()
+        thread.join(30)  # it is not waited for
+        assert started == [False]
+    thread.join()
+    stored = TaskRow.objects.get()
+    assert (stored.state, stored.publication) == (State.PUBLISHED, row.publication)
+
+
 def test_a_cancelled_one_is_not_started() -> None:
     row = published()
     assert cancel([row.id]) == [row.id]

@@ -284,6 +284,18 @@ def test_a_queue_that_the_broker_refuses_rests_alone(
     assert relay.refused == {}
 
 
+def test_a_broker_that_goes_away_after_it_has_refused_something_is_a_new_one(
+    relay: Relay, broker: Server
+) -> None:
+    """It may come back empty, so everything is looked for."""
+    relay.broker.producer()
+    relay.broker.is_new = False
+    relay.broker.renew()
+    relay.broker.close()  # as in any outage
+    relay.broker.producer()
+    assert relay.broker.is_new
+
+
 def test_a_queue_that_the_database_refuses_rests_alone(
     relay: Relay, broker: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

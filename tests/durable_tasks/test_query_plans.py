@@ -207,7 +207,7 @@ def statements_on_a_fresh_connection() -> dict[str, tuple[str, Any]]:
             {**unknown_task, "publication": message[1]},
         ),
         "an unpublishable one fails": (publication._FAIL, ["x", *message]),
-        "a message of ours fails": (malformed._FAIL_OWN, ["x", "x", "", b"x", *message]),
+        "a message of ours fails": (malformed._FAIL_OWN, ["x", "x", "", b"x", "w", *message]),
         "a lost process' task is looked for": (recovery._OF_PROCESS, process),
         "a dead worker's tasks are looked for": (recovery._OF_WORKER, ["w"]),
         "a crash is counted": (recovery.crashed_statement("id = %s AND claim = %s"), ["x", *run]),

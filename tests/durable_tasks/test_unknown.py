@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from datetime import timedelta
 from socket import gethostname
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from development.server import Server
+from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 from durable_shop.celery import app
@@ -55,6 +57,21 @@ def test_an_unknown_task_is_put_back_and_tried_again_in_ten_seconds(
     assert row.due_at - row.unknown_since == timedelta(seconds=unknown.PAUSE_SECONDS)
     eventually(lambda: waiting(broker.url) == 0)
     assert "Unrecoverable" not in worker.words
+
+
+def test_the_main_process_waits_for_no_caller_that_holds_the_row_by_its_key() -> None:
+    row, put_back = published(unique_key="k"), []
+
+    def attempt() -> None:
+        put_back.append(unknown.put_back(str(row.id), str(row.publication), NEW_TASK))
+
+    with transaction.atomic():
+        app.send_task(NEW_TASK, unique_key="k")
+        thread = threading.Thread(target=attempt)
+        thread.start()
+        thread.join(30)
+        assert put_back == [False]
+    assert TaskRow.objects.get().state == 2
 
 
 def test_it_runs_on_the_worker_that_knows_it(start_worker: Start, start_relay: Start) -> None:
@@ -221,6 +238,17 @@ def test_a_chain_that_is_none_is_not_kept_and_the_arguments_are(
     message = plain_message(broker.url, "first", task="shop.forgotten")
     push(broker.url, message | {"body": encoded([["first"], {}, {"chain": chain}])})
     row = failed()
+    assert row.arguments == '[["first"], {}]'
+    assert "A replay runs without its chain" in row.error
+    assert "chain" not in json.loads(row.options)
+
+
+def test_a_chain_that_no_row_could_have_is_not_kept_and_the_arguments_are() -> None:
+    chain = [{"task": "shop.plain", "args": [{1, 2}]}]  # a set, as pickle and YAML have it
+    message = Message(b"", headers={"task": "shop.forgotten"})
+    message._decoded_cache = [["first"], {}, {"chain": chain}]
+    unknown.keep_call(message, "not known", str(uuid4()), "w@test")
+    row = TaskRow.objects.get()
     assert row.arguments == '[["first"], {}]'
     assert "A replay runs without its chain" in row.error
     assert "chain" not in json.loads(row.options)

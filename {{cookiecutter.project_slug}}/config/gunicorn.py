@@ -7,6 +7,7 @@ import django
 from environs import validate
 
 from config.environment import project_environment
+from config.logs import FORMATS, LEVELS, logging_settings
 from config.readiness import wait_until_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -25,6 +26,17 @@ timeout = 30
 graceful_timeout = 4
 # The heartbeat file in memory: on a busy disk the server would take itself for dead.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108  its own files
+
+# Its own lines look like all others. Before Django's settings are read, which replace this.
+_level = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(LEVELS))
+_format = env.str(
+    "LOG_FORMAT", "line" if env.bool("DEBUG", False) else "json", validate=validate.OneOf(FORMATS)
+)
+logconfig_dict = logging_settings(level=_level, line_format=_format)
+logconfig_dict["loggers"] = {
+    name: {"handlers": ["console"], "propagate": False, "level": "INFO"}
+    for name in ("gunicorn.error", "gunicorn.access")
+}
 
 # Its control socket would be one file in the user's home, for all projects of this machine.
 control_socket_disable = True

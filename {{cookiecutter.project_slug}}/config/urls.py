@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path, re_path
 
+from config import health
 from config.flower_redirect import redirect_to_flower
 
 admin.site.site_header = admin.site.site_title = settings.PROJECT["name"]
@@ -13,5 +14,7 @@ urlpatterns = [
     path("backoffice/", include("backoffice.urls")),
     path("flower/", redirect_to_flower, name="flower"),
     re_path(r"^flower/(?P<path>.+)$", redirect_to_flower),
+    path("health/live", health.live, name="health_live"),
+    path("health/ready", health.ready, name="health_ready"),
     path("", include("purchases.urls")),
 ]

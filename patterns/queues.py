@@ -47,6 +47,7 @@ class Queue:
     process costs some 40 MB. `cap` is how many tasks may wait: a million are some 500 MB in a
     database. `at_cap` is what happens to one more: "alarm" takes it all the same, since a task
     refused is work undone that somebody was promised; "refuse" is for what can be asked for again.
+    `latency_seconds` is how long the oldest due task may wait before somebody is told.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Queue:
     concurrency: int = 1
     cap: int = 1_000_000
     at_cap: Literal["alarm", "refuse"] = "alarm"
+    latency_seconds: float = 300
 
     def __post_init__(self) -> None:
         """Raise `ValueError` where a part makes no sense."""
@@ -68,6 +70,8 @@ class Queue:
             raise ValueError(f"Queue {self.name!r}: cap must be 1 or more.")
         if self.at_cap not in AT_CAP:
             raise ValueError(f"Queue {self.name!r}: at_cap is one of {', '.join(AT_CAP)}.")
+        if self.latency_seconds <= 0:
+            raise ValueError(f"Queue {self.name!r}: latency_seconds must be more than 0.")
 
     @property
     def process(self) -> str:

@@ -146,9 +146,10 @@ class TaskRow(models.Model):
                 condition=Q(state=State.FAILED),
                 name="durable_task_failed",
             ),
-            # A hundred thousand are counted by group from this alone.
+            # A hundred thousand are counted by group, or by queue, from this alone.
             models.Index(
                 fields=("name", "exception", "failed_at"),
+                include=("queue",),
                 condition=Q(state=State.FAILED),
                 name="durable_task_failed_group",
             ),

@@ -4,15 +4,17 @@ from patterns.queues import Queue, Queues
 
 # At its cap (a million tasks) a queue that refuses raises `QueueFull` to whoever enqueues; the
 # others are alarms alone, for no signup and no order is refused because a worker is down.
+# `latency_seconds`: how long the oldest due task may wait before somebody is told.
 SHOP = Queues(
     # Events that may be lost, and what beat asks for again.
     Queue(name="default", why="what concerns no other queue", at_cap="refuse"),
-    Queue(name="mail", why="a mail never waits for anything but mails"),
-    Queue(name="purchasing", why="money, and what follows from it"),
+    Queue(name="mail", why="a mail never waits for anything but mails", latency_seconds=120),
+    Queue(name="purchasing", why="money, and what follows from it", latency_seconds=120),
     Queue(
         name="admin",
         why="slow work of the back office, which starves nobody here",
         at_cap="refuse",  # staff press the button again
+        latency_seconds=3600,
     ),
 )
 # A broker, an app and a worker of their own: this may overflow, and the shop goes on.  # analytics

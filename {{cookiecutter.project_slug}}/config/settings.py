@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "patterns.durable_tasks",
     "patterns.queued_mail",
     "patterns.idempotency",
+    "patterns.failure_check",
     "accounts",
     "purchases",
     "payments",
@@ -180,6 +181,32 @@ DURABLE_TASKS_QUEUE = "default"  # of the pattern's own clean-up
 DURABLE_TASKS_OTHER_APPS = {
     "analytics": "analytics.celery.app",  # analytics
 }
+
+# Alarms: what is checked each minute by beat, or by the relay where beat is not there. ------------
+FAILURE_CHECKS = [
+    "patterns.failure_check.heartbeats.silent",
+    "patterns.failure_check.postgres.old_transactions",
+    "patterns.failure_check.postgres.many_connections",
+    "config.alarms.failed_tasks",
+    "config.alarms.queues",
+    "config.alarms.shop_broker",
+    "config.alarms.analytics",  # analytics
+    "config.alarms.development_servers",
+]
+FAILURE_CHECK_GAUGES = "config.alarms.gauges"
+# Told besides ADMINS and the log: dotted paths of `notify(problem)`, a pager's for one.
+FAILURE_CHECK_NOTIFY = env.list("ALARM_NOTIFY", [])
+FAILURE_CHECK_STATE_FILE = str(BASE_DIR / "var" / "alarms.json")
+FAILURE_CHECK_PERIOD_SECONDS = env.float("ALARM_PERIOD_SECONDS", 60)
+# Asked for while all is clear; an outside monitor raises the alarm when that ends.
+FAILURE_CHECK_PING_URL = env.str("ALARM_PING_URL", "")
+_SILENCE_SECONDS = env.float("ALARM_SILENCE_SECONDS", 20)
+FAILURE_CHECK_HEARTBEATS = {
+    "beat": _SILENCE_SECONDS,
+    "relay": _SILENCE_SECONDS,
+    "relay of analytics": _SILENCE_SECONDS,  # analytics
+}
+FAILURE_CHECK_WORKER_SILENCE_SECONDS = _SILENCE_SECONDS
 
 # The payment provider -----------------------------------------------------------------------------
 PAYMENTS_URL = env.str("PAYMENTS_URL")

@@ -158,6 +158,7 @@ class Migration(migrations.Migration):
             index=models.Index(
                 condition=models.Q(("state", 4)),
                 fields=["name", "exception", "failed_at"],
+                include=["queue"],
                 name="durable_task_failed_group",
             ),
         ),

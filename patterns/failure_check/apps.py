@@ -1,0 +1,12 @@
+"""The app: its system checks."""
+
+from django.apps import AppConfig
+
+
+class FailureCheckConfig(AppConfig):
+    """Registered as `failure_check`, whatever the package is called."""
+
+    name = __package__
+    label = "failure_check"
+    verbose_name = "Failure check"
+    default_auto_field = "django.db.models.BigAutoField"

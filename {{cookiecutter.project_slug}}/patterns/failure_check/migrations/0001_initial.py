@@ -1,0 +1,1 @@
+{{ pattern("failure_check/migrations/0001_initial.py") }}

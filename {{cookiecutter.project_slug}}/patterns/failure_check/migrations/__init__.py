@@ -1,0 +1,1 @@
+{{ pattern("failure_check/migrations/__init__.py") }}

@@ -19,9 +19,9 @@ SELECT queue, 'running', count(*) FROM durable_tasks_task WHERE state = 3 GROUP 
 UNION ALL
 SELECT queue, 'failed', count(*) FROM durable_tasks_task WHERE state = 4 GROUP BY queue
 """
-# One step into the index for each queue and rank; what is published is a window's rows. What is
-# due and still scheduled has waited too: a relay would have let it be ready.
-_OLDEST = """
+# One step into the index for each queue and rank. What is due and still scheduled has waited too: a
+# relay would have let it be ready.
+UNPUBLISHED = """
 WITH RECURSIVE lanes AS (
     (SELECT queue, rank, due_at FROM durable_tasks_task WHERE state = 1
         ORDER BY queue, rank, due_at LIMIT 1)
@@ -30,16 +30,22 @@ WITH RECURSIVE lanes AS (
         SELECT queue, rank, due_at FROM durable_tasks_task
         WHERE state = 1 AND (queue, rank) > (lanes.queue, lanes.rank)
         ORDER BY queue, rank, due_at LIMIT 1) AS step
-)
-SELECT queue, extract(epoch FROM clock_timestamp() - min(due_at))::float8 FROM (
+), unpublished AS (
     SELECT queue, due_at FROM lanes
-    UNION ALL
-    SELECT queue, due_at FROM durable_tasks_task WHERE state = 2
     UNION ALL
     SELECT queue, min(due_at) FROM durable_tasks_task WHERE state = 0 AND due_at <= now()
         GROUP BY queue
-) AS waiting GROUP BY queue
+)
 """
+# What is published is a window's rows.
+_OLDEST = f"""
+{UNPUBLISHED}
+SELECT queue, extract(epoch FROM clock_timestamp() - min(due_at))::float8 FROM (
+    SELECT queue, due_at FROM unpublished
+    UNION ALL
+    SELECT queue, due_at FROM durable_tasks_task WHERE state = 2
+) AS waiting GROUP BY queue
+"""  # noqa: S608  constants
 _PAUSED = "SELECT name FROM durable_tasks_queue WHERE is_paused"
 _QUEUES = "SELECT name FROM durable_tasks_queue"
 _FAILED = """

@@ -53,6 +53,18 @@ class WordsLine(logging.Formatter):
         return f"{line} [{', '.join(known)}]" if known else line
 
 
+class AskedOften(logging.Filter):
+    """Leaves out what Django says of a health check's "not ok": it would mail each as an error.
+
+    The checks say themselves, as a warning, what is wrong.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether the line is about something else."""
+        path = str(getattr(getattr(record, "request", None), "path_info", ""))
+        return not path.startswith(("/health/", "/metrics"))
+
+
 def logging_settings(*, level: str, line_format: str) -> dict[str, Any]:
     """Return Django's LOGGING without mails: everything to stderr, in one of FORMATS."""
     formatter = {"json": JsonLine, "line": WordsLine}[line_format]
@@ -67,6 +79,9 @@ def logging_settings(*, level: str, line_format: str) -> dict[str, Any]:
 
 def _ids(record: logging.LogRecord) -> dict[str, str]:
     ids = dict(log_context.current())
+    of_request = getattr(getattr(record, "request", None), "request_id", None)
+    if isinstance(of_request, str):
+        ids["request_id"] = of_request
     # A worker's main process runs no task, but says of many that they came.
     data = getattr(record, "data", None)
     if "task_id" not in ids and isinstance(data, dict) and isinstance(data.get("id"), str):

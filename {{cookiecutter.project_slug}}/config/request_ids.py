@@ -32,6 +32,8 @@ class RequestIds:
         """Answer under an id."""
         given = request.headers.get("X-Request-ID", "")
         request_id = given if SANE.fullmatch(given) else uuid4().hex
+        # Django says of a 404 that it was one when this has returned, and hands over the request.
+        request.request_id = request_id  # type: ignore[attr-defined]
         with log_context.about(request_id=request_id):
             began = monotonic()
             response = self.get_response(request)

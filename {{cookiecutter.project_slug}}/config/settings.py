@@ -230,7 +230,10 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(LEVELS))
 LOG_FORMAT = env.str("LOG_FORMAT", "line" if DEBUG else "json", validate=validate.OneOf(FORMATS))
 LOGGING = logging_settings(level=LOG_LEVEL, line_format=LOG_FORMAT)
-LOGGING["filters"] = {"in_production": {"()": "django.utils.log.RequireDebugFalse"}}
+LOGGING["filters"] = {
+    "in_production": {"()": "django.utils.log.RequireDebugFalse"},
+    "not_health": {"()": "config.logs.AskedOften"},
+}
 LOGGING["handlers"]["error_mails"] = {
     "class": "patterns.queued_mail.error_mails.ErrorMailHandler",
     "level": "ERROR",
@@ -238,4 +241,7 @@ LOGGING["handlers"]["error_mails"] = {
 }
 LOGGING["root"]["handlers"].append("error_mails")
 # Django's own handlers would mail errors through the queue, and print each line twice.
-LOGGING["loggers"] = {"django": {"handlers": [], "level": "INFO"}}
+LOGGING["loggers"] = {
+    "django": {"handlers": [], "level": "INFO"},
+    "django.request": {"filters": ["not_health"]},
+}

@@ -7,6 +7,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -15,15 +16,20 @@ import httpx
 import psutil
 import pytest
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
+from django.utils import timezone
 
+from accounts.models import User
 from config.bounded import Bounded, NoAnswer
 from config.health import ANSWER_SECONDS, FRESH_SECONDS
 from development.postgres import start_postgres
 from development.pytest_servers import FOLDER
 from development.server import Server
+from patterns.failure_check.models import Alarm
+from tests.config.raised import bearer, checked, raise_alarm
 
 DEADLINE_SECONDS = 60
 PATHS = ("/health/live", "/health/ready")
@@ -108,6 +114,7 @@ def test_a_frozen_database_is_told_in_time_and_a_thawed_one_too(
     with frozen(own_database):
         assert status_in_time(web.url + "/health/ready", 503)
         assert status_in_time(web.url + "/health/ready", 503)
+        assert status_in_time(web.url + "/health/tasks", 503)
         assert status_in_time(web.url + "/health/live", 200)
     deadline = monotonic() + DEADLINE_SECONDS
     while httpx.get(web.url + "/health/ready", timeout=30).status_code != 200:
@@ -142,6 +149,63 @@ def eventually(client: Client, status: int) -> bool:
         assert monotonic() < deadline
         sleep(FRESH_SECONDS / 4)
     return True
+
+
+@pytest.fixture
+def is_watched(transactional_db: None) -> None:
+    """Let the checks have run just now."""
+    checked(timezone.now())
+
+
+@pytest.mark.usefixtures("is_watched")
+def test_tasks_are_well_until_somebody_has_to_get_up(client: Client) -> None:
+    assert told(client) == (200, b"ok\n")
+    raise_alarm("disk_soon_full", "warning")
+    assert told(client) == (200, b"ok\n")
+    raise_alarm("queue_late:mail", "critical")
+    assert told(client) == (503, b"not ok\n")
+    Alarm.objects.update(cleared_at=timezone.now())
+    assert told(client) == (200, b"ok\n")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_tasks_are_not_well_while_nobody_looks(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert told(client) == (503, b"not ok\n")
+    # A monitor asks each minute: each as an error would be mailed to ADMINS.
+    assert [line for line in caplog.records if line.levelname == "ERROR"] == []
+    checked(timezone.now() - timedelta(hours=1))
+    assert told(client) == (503, b"not ok\n")
+    checked(timezone.now())
+    assert told(client) == (200, b"ok\n")
+
+
+@pytest.mark.usefixtures("is_watched")
+def test_strangers_and_customers_are_told_one_word_staff_and_monitors_all(client: Client) -> None:
+    raise_alarm("queue_late:mail", "critical")
+    one_word = (503, b"not ok\n")
+    assert told(client) == one_word
+    assert told(client, Authorization="Bearer wrong") == one_word
+    assert (
+        client.get("/health/tasks", headers={"Cookie": "sessionid=made-up"}).content == b"not ok\n"
+    )
+    assert not Session.objects.exists()
+    client.force_login(User.objects.create(email="pat@example.com"))
+    assert told(client) == one_word
+    User.objects.update(is_staff=True)
+    assert b"Start worker_mail." in told(client)[1]
+    User.objects.update(is_active=False)
+    assert told(client) == one_word
+    problems = Client().get("/health/tasks", headers=bearer()).json()["problems"]
+    assert [each["name"] for each in problems] == ["queue_late:mail"]
+
+
+def told(client: Client, **headers: str) -> tuple[int, bytes]:
+    answer = client.get("/health/tasks", headers=headers)
+    assert not answer.cookies
+    assert "no-store" in answer.headers["Cache-Control"]
+    return answer.status_code, answer.content
 
 
 def test_a_question_is_given_up_and_what_waits_behind_it_is_never_asked() -> None:

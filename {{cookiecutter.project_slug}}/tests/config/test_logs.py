@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import StringIO
 from time import monotonic, sleep
 from typing import Any
@@ -30,16 +31,24 @@ DEADLINE_SECONDS = 60  # workers and web start on a machine that runs everything
 ID = "from-the-proxy-0123456789"
 
 
-@pytest.fixture
-def lines() -> Iterator[Callable[[], list[Any]]]:
-    """Return what reads the JSON lines of one logger, `tests.lines`."""
+@contextmanager
+def listening(name: str) -> Iterator[Callable[[], list[Any]]]:
+    """Give what returns the JSON lines of one logger."""
     output = StringIO()
     handler = logging.StreamHandler(output)
     handler.setFormatter(JsonLine())
-    logger = logging.getLogger("tests.lines")
-    logger.addHandler(handler)
-    yield lambda: [json.loads(line) for line in output.getvalue().splitlines()]
-    logger.removeHandler(handler)
+    logging.getLogger(name).addHandler(handler)
+    try:
+        yield lambda: [json.loads(line) for line in output.getvalue().splitlines()]
+    finally:
+        logging.getLogger(name).removeHandler(handler)
+
+
+@pytest.fixture
+def lines() -> Iterator[Callable[[], list[Any]]]:
+    """Return what returns the JSON lines of the logger `tests.lines`."""
+    with listening("tests.lines") as read_lines:
+        yield read_lines
 
 
 @pytest.mark.parametrize("given", ["6ba7b810-9dad-11d1-80b4-00c04fd430c8", "0123456789abcdef"])
@@ -55,6 +64,14 @@ def test_a_sane_id_of_a_request_is_kept(client: Client, given: str) -> None:
 def test_any_other_is_replaced(client: Client, given: str) -> None:
     answer = client.get("/health/live", headers={"X-Request-ID": given})
     assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-ID"])
+
+
+@pytest.mark.django_db
+def test_what_django_says_of_a_request_has_its_id_too(client: Client) -> None:
+    with listening("django.request") as read_lines:
+        client.get("/no/such/page", headers={"X-Request-ID": ID})
+    (line,) = read_lines()
+    assert (line["request_id"], line["message"]) == (ID, "Not Found: /no/such/page")
 
 
 def test_a_line_is_json_whatever_is_in_it(lines: Callable[[], list[Any]]) -> None:

@@ -79,13 +79,14 @@ class ShopFigures(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Return the figures of queues, tasks, relay, processes and alarms."""
-        yield from _of_queues(figures())
+        queues = figures()
+        yield from _of_queues(queues)
         yield _gauge("durable_tasks_failed_by_task", "Failed tasks, by name.", "task", _failed())
         yield _gauge(
             "durable_tasks_relay_lag_seconds",
             "How long a due task has waited to be published although there is room for it.",
             "queue",
-            relay_lag_seconds(),
+            dict.fromkeys(queues, 0.0) | relay_lag_seconds(),
         )
         yield _gauge(
             "failure_check_heartbeat_age_seconds",

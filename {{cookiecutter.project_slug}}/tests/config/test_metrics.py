@@ -70,6 +70,7 @@ def test_a_queue_s_tasks_are_counted(scrape: Scrape) -> None:
     assert found["durable_tasks_cap"]["default",] == 1_000_000
     assert found["durable_tasks_failed_by_task"] == {("config.clear_sessions",): 2}
     assert found["durable_tasks_waiting"]["mail",] == 0
+    assert found["durable_tasks_relay_lag_seconds"]["mail",] == 0
 
 
 COUNTED = ("waiting", "scheduled", "running", "failed", "is_paused")

@@ -15,7 +15,7 @@ from celery import Celery, current_app
 from django.utils.module_loading import import_string
 
 from . import configuration
-from .relay import Relay
+from .relay import Relay, Turned, nothing
 
 logger = logging.getLogger(__name__)
 
@@ -42,22 +42,23 @@ def relays(queues: Iterable[str] = ()) -> list[Relay]:
     return made
 
 
-def run(all_relays: list[Relay]) -> None:
+def run(all_relays: list[Relay], turned: Turned = nothing) -> None:
     """Run the first relay here and each other one in a thread, until SystemExit.
 
     They share nothing, so one whose broker is away holds up no other. A thread that ends ends the
-    process, which its supervisor starts again; everything in flight is leased.
+    process, which its supervisor starts again; everything in flight is leased. `turned` is called
+    after each turn of each, in its thread.
     """
     first, *others = all_relays
     for relay in others:
         name = f"relay of {relay.app.main}"
-        threading.Thread(target=_run_or_end, args=(relay,), name=name, daemon=True).start()
-    first.run()
+        threading.Thread(target=_run_or_end, args=(relay, turned), name=name, daemon=True).start()
+    first.run(turned)
 
 
-def _run_or_end(relay: Relay) -> None:
+def _run_or_end(relay: Relay, turned: Turned) -> None:
     try:
-        relay.run()
+        relay.run(turned)
     except BaseException:
         logger.critical("The %s ended, so this process does.", threading.current_thread().name)
         logger.exception("Why:")

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from celery import Celery
@@ -41,6 +41,10 @@ class Waiting:
     has_ready: bool
 
 
+def nothing(relay: "Relay") -> None:
+    """Do nothing after a turn."""
+
+
 class Relay:
     """One relay. Any number may run: each queue is marked by one at a time.
 
@@ -74,11 +78,15 @@ class Relay:
         self._hurried: set[str] = set()
         self._wrong_until: dict[str, float] = {}
 
-    def run(self) -> None:
-        """Publish until SystemExit or KeyboardInterrupt; an outage is waited for."""
+    def run(self, turned: "Turned" = nothing) -> None:
+        """Publish until SystemExit or KeyboardInterrupt; an outage is waited for.
+
+        `turned` is called after each turn, as a sign of life; what it raises ends the relay.
+        """
         try:
             while True:
                 self.turn_and_wait()
+                turned(self)
         finally:
             self.listener.close()
             self.broker.close()
@@ -190,6 +198,9 @@ class Relay:
         if self._look_at and now >= self._look_at:
             self._look_at = 0.0
             lost.look_for_all()
+
+
+Turned = Callable[[Relay], object]
 
 
 def _until_half(published: int, before: int | None, seconds: float) -> float:

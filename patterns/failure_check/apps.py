@@ -10,3 +10,7 @@ class FailureCheckConfig(AppConfig):
     label = "failure_check"
     verbose_name = "Failure check"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from . import checks  # noqa: F401  settings are read by then

@@ -7,6 +7,7 @@ from celery.app.registry import TaskRegistry
 
 from config import queues
 from patterns.durable_tasks.app import DurableCelery
+from patterns.failure_check.workers import WorkerHeartbeat
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -64,3 +65,4 @@ app.conf.update(
     broker_connection_max_retries=None,
     timezone="UTC",
 )
+app.steps["consumer"].add(WorkerHeartbeat)

@@ -8,6 +8,8 @@ from django_celery_beat.schedulers import DatabaseScheduler
 
 from config.readiness import wait_until_ready
 from patterns.durable_tasks.scheduler import DurableScheduler
+from patterns.failure_check.heartbeats import Heartbeat
+from patterns.failure_check.watch import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -19,14 +21,23 @@ class ShopScheduler(DurableScheduler, DatabaseScheduler):  # type: ignore[misc] 
     """A DatabaseScheduler that waits for database and migrations, and outlives an outage.
 
     An entry removed from the code is removed from the database; left there, it would run for ever.
-    Duplicate: two beats send everything once; the second stands by.
+    Duplicate: two beats send everything once; the second stands by. Beside it a thread runs the
+    checks and tells of what is wrong.
     """
 
     def setup_schedule(self) -> None:
         """Wait until the tables are there, then bring them up to the code's entries."""
+        Watch("beat").start()  # it tells of a database that stays away
+        self.heartbeat = Heartbeat("beat")
         wait_until_ready(broker=False)
         self.remove_forgotten()
         super().setup_schedule()
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Send what is due, and say that beat lives; return the seconds until the next look."""
+        seconds = super().tick(*args, **kwargs)
+        self.heartbeat.write()
+        return min(seconds, self.heartbeat.interval_seconds)
 
     def remove_forgotten(self) -> None:
         """Delete the rows that came from the code and are no longer in it."""

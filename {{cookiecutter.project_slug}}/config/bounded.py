@@ -36,7 +36,8 @@ class Bounded:
 
     A database that is frozen, not dead, answers nobody, and no timeout of the client's ends that
     wait: whoever asks goes on after `seconds`, and the thread stays until the database is back.
-    What was given up meanwhile is never asked, so nothing piles up. A daemon: it holds up no end.
+    What was given up meanwhile is never asked, so nothing piles up; who asks while another question
+    is answered waits its turn. A daemon: it holds up no end.
     """
 
     def __init__(self) -> None:

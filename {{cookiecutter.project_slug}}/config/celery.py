@@ -12,6 +12,7 @@ from django.conf import settings
 from config.queues import SHOP
 from config.readiness import wait_until_ready
 from patterns.durable_tasks.app import DurableCelery
+from patterns.failure_check.workers import WorkerHeartbeat
 from patterns.flower_auth.closed import refuse_open_flower
 from patterns.queues import QueueNotDeclared
 
@@ -21,6 +22,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 app = DurableCelery("shop", task_cls="config.base_task:ShopTask")
 app.config_from_object("config.celery_settings")
 app.autodiscover_tasks()
+app.steps["consumer"].add(WorkerHeartbeat)  # it says that a worker lives
 refuse_open_flower(Path(__file__).with_name("flower.py"))
 
 

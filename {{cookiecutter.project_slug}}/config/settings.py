@@ -190,13 +190,14 @@ FAILURE_CHECKS = [
     "config.alarms.failed_tasks",
     "config.alarms.queues",
     "config.alarms.shop_broker",
-    "config.alarms.analytics",  # analytics
-    "config.alarms.development_servers",
+    "analytics.alarms.broker_and_queue",  # analytics
+    "config.development_alarms.development_servers",
 ]
 FAILURE_CHECK_GAUGES = "config.alarms.gauges"
 # Told besides ADMINS and the log: dotted paths of `notify(problem)`, a pager's for one.
 FAILURE_CHECK_NOTIFY = env.list("ALARM_NOTIFY", [])
-FAILURE_CHECK_STATE_FILE = str(BASE_DIR / "var" / "alarms.json")
+# Where the alarms are kept while the database is away.
+FAILURE_CHECK_STATE_FILE = env.str("ALARM_STATE_FILE", "") or str(BASE_DIR / "var" / "alarms.json")
 FAILURE_CHECK_PERIOD_SECONDS = env.float("ALARM_PERIOD_SECONDS", 60)
 # Asked for while all is clear; an outside monitor raises the alarm when that ends.
 FAILURE_CHECK_PING_URL = env.str("ALARM_PING_URL", "")

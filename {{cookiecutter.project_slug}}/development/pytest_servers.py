@@ -57,6 +57,7 @@ def _start(config: pytest.Config) -> None:
     folder = Path(tempfile.mkdtemp(prefix="tests-", dir="/tmp")).resolve()  # sockets: a short path
     make_private(folder)
     os.environ |= SETTINGS | {FOLDER: str(folder)}
+    os.environ["ALARM_STATE_FILE"] = str(folder / "alarms.json")
     for name in ("SECRET_KEY", "PAYMENTS_API_KEY", "FLOWER_METRICS_TOKEN", "METRICS_TOKEN"):
         os.environ[name] = secrets.token_urlsafe(40)
     servers: list[Server] = []

@@ -16,6 +16,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "patterns.queued_mail",
     "patterns.idempotency",
+    "patterns.failure_check",
     "patterns.durable_tasks",
     "mail_shop",
     "durable_shop",

@@ -46,7 +46,10 @@ class Command(BaseCommand):
             self.stdout.write(f"{published} messages published.")
             return
         self.stderr.write("relay: publishing")
-        other_apps.run(relays)
+        other_apps.run(relays, self.turned)
+
+    def turned(self, relay: Relay) -> None:
+        """Do nothing: a project's own command may tell here that the relay lives."""
 
     def _once(self, relay: Relay) -> int:
         # What a turn promotes or discovers, the next one publishes.

@@ -1,0 +1,105 @@
+"""The alarms in a file, for while the database is away; a mirror of its rows otherwise.
+
+The lock on it is the claim: of several processes of a machine one checks, and a crash frees it.
+"""
+
+import fcntl
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from . import configuration
+from .records import Records, as_json, from_json
+
+logger = logging.getLogger(__name__)
+
+
+LONG_AGO = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(kw_only=True)
+class Kept:
+    """What the file holds. `is_ahead`: written without the database, which does not know it yet."""
+
+    at: datetime = LONG_AGO
+    is_ahead: bool = False
+    records: Records = field(default_factory=dict)
+
+
+# Where no file is named, or it can be neither read nor written.
+_memory = [Kept()]
+
+
+def read() -> Kept:
+    """Return what is kept; nothing of a file that is missing or damaged. Raises nothing."""
+    path = configuration.state_file()
+    if path is None:
+        return _memory[0]
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Kept(
+            at=datetime.fromisoformat(content["at"]),
+            is_ahead=bool(content["is_ahead"]),
+            records=from_json(content["alarms"]),
+        )
+    except FileNotFoundError:
+        return _memory[0]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        logger.warning("%s is not readable, its alarms are told anew: %s", path, error)
+        return _memory[0]
+
+
+def write(kept: Kept) -> None:
+    """Keep it: the whole file or, after a crash, the one before. Raises nothing."""
+    _memory[0] = kept
+    path = configuration.state_file()
+    if path is None:
+        return
+    content = {
+        "at": kept.at.isoformat(),
+        "is_ahead": kept.is_ahead,
+        "alarms": as_json(kept.records),
+    }
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as output:
+            json.dump(content, output, indent=1)
+        unfinished.replace(path)
+        _memory[0] = Kept()
+    except OSError as error:
+        logger.warning("%s is not written, this process remembers the alarms: %s", path, error)
+
+
+@contextmanager
+def locked() -> Iterator[bool]:
+    """Hold the file's lock; give False where another process has it. A crash lets it go."""
+    path = configuration.state_file()
+    descriptor = None if path is None else _open(path.with_name(f"{path.name}.lock"))
+    if descriptor is None:
+        yield True
+        return
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path) -> int | None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        logger.warning("%s cannot be locked, another process may tell the same: %s", path, error)
+        return None

@@ -1,0 +1,79 @@
+"""By which paths alarms are told: none waits for another, and none that fails stops another."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from django.utils.module_loading import import_string
+
+from . import configuration, mails
+from .bounded import Attempt
+from .problem import Notice
+from .records import Record, Records
+
+logger = logging.getLogger(__package__)
+
+LOG, MAIL = "log", "mail"
+# WARNING, whatever the severity: handlers that mail errors take what is above it, and this is
+# mailed already.
+WORDS = {"raised": "Alarm", "reminded": "Alarm, still", "cleared": "All clear of"}
+
+
+def paths() -> list[str]:
+    """Return the log, the mail, and what FAILURE_CHECK_NOTIFY names."""
+    return [LOG, MAIL, *configuration.notify()]
+
+
+def tell(records: Records) -> None:
+    """Tell by each path what it has yet to be told, and note what it took. Raises nothing.
+
+    What a path does not take in FAILURE_CHECK_TIMEOUT_SECONDS it is told again at the next run.
+    """
+    open_count = sum(record.cleared_at is None for record in records.values())
+    until = time.monotonic() + configuration.timeout_seconds()
+    attempts = [
+        (path, told, Attempt(f"alarms by {path}", _by(path, owed, open_count, told)))
+        for path in paths()
+        if (owed := [record for record in records.values() if path in record.owed])
+        for told in [list[Notice]()]
+    ]
+    for path, told, attempt in attempts:
+        try:
+            attempt.result(until - time.monotonic())
+        except Exception as error:
+            logger.warning("Alarms are not told by %s, which is tried again: %s", path, error)
+        for notice in list(told):
+            records[notice.name].was_told(path)
+    for record in records.values():  # of a path that is configured no more
+        record.owed = [path for path in record.owed if path in paths()]
+
+
+def _by(
+    path: str, owed: Sequence[Record], open_count: int, told: list[Notice]
+) -> Callable[[], None]:
+    """Return what tells these by a path, and adds to `told` what was taken."""
+    notices = [record.notice(path) for record in owed]
+
+    def one_by_one(notify: Callable[[Notice], object]) -> None:
+        for notice in notices:
+            notify(notice)
+            told.append(notice)
+
+    def run() -> None:
+        if path == MAIL:
+            mails.send(notices, open_count)
+            told.extend(notices)
+        else:
+            one_by_one(_log if path == LOG else import_string(path))
+
+    return run
+
+
+def _log(notice: Notice) -> None:
+    words = WORDS[notice.event]
+    sentence = mails.one_line(notice.sentence)
+    if notice.event == "cleared":
+        logger.warning("%s %s: %s", words, notice.name, sentence)
+    else:
+        remedy = mails.one_line(notice.remedy)
+        logger.warning("%s (%s) %s: %s %s", words, notice.severity, notice.name, sentence, remedy)

@@ -1,0 +1,174 @@
+"""Alarms are raised, kept and cleared over runs, over outages of the database, once each."""
+
+from typing import Any
+
+import pytest
+
+from patterns.failure_check import bounded, kept_in_file
+from patterns.failure_check.models import Alarm, Run
+from patterns.failure_check.watch import Watch
+from tests.failure_check.conftest import Found, Outage, notified, problem
+from tests.failure_check.web import Web
+
+EVERY_TURN = 0.0001  # a run is always due
+
+
+@pytest.fixture(autouse=True)
+def soon(settings: Any) -> None:
+    settings.FAILURE_CHECK_PERIOD_SECONDS = EVERY_TURN
+
+
+def told() -> list[tuple[str, str]]:
+    return [(each.name, each.event) for each in notified]
+
+
+def turn(watch: Watch, times: int = 1) -> None:
+    for _ in range(times):
+        watch.turn()
+
+
+def test_an_alarm_is_raised_once_and_cleared_once(project: Found) -> None:
+    watch = Watch("beat")
+    turn(watch)
+    assert told() == []
+    project.problems = [problem()]
+    turn(watch, 3)
+    assert told() == [("tap", "raised")]
+    assert Alarm.objects.get().owed == []
+    project.problems = []
+    turn(watch, 3)
+    assert told() == [("tap", "raised"), ("tap", "cleared")]
+    assert not Alarm.objects.exists()
+    assert Run.objects.get().leased_until is None
+
+
+def test_another_process_goes_on_where_one_has_ended(project: Found) -> None:
+    project.problems = [problem()]
+    turn(Watch("beat"))
+    turn(Watch("relay", instead_of="beat"))
+    project.problems = []
+    turn(Watch("relay", instead_of="beat"))
+    assert told() == [("tap", "raised"), ("tap", "cleared")]
+
+
+def test_a_run_that_is_not_due_is_not_made(project: Found, settings: Any) -> None:
+    settings.FAILURE_CHECK_PERIOD_SECONDS = 60
+    watch = Watch("beat")
+    turn(watch)
+    project.problems = [problem()]
+    turn(watch, 3)
+    assert told() == []
+
+
+def test_a_blink_of_the_database_is_no_alarm(outage: Outage) -> None:
+    watch = Watch("beat")
+    turn(watch)
+    outage.begin()
+    turn(watch)
+    outage.end()
+    turn(watch)
+    assert told() == []
+
+
+def test_an_outage_is_told_once_and_so_is_its_end(project: Found, outage: Outage) -> None:
+    watch = Watch("beat")
+    project.problems = [problem()]
+    turn(watch)
+    outage.begin()
+    turn(watch, 4)
+    assert told() == [("tap", "raised"), ("database_down", "raised")]
+    outage.end()
+    turn(watch, 3)
+    assert told() == [("tap", "raised"), ("database_down", "raised"), ("database_down", "cleared")]
+    assert [alarm.name for alarm in Alarm.objects.all()] == ["tap"]
+    assert not kept_in_file.read().is_ahead
+
+
+def test_what_ends_amid_an_outage_is_not_told_again_after_it(
+    project: Found, outage: Outage
+) -> None:
+    watch = Watch("beat")
+    project.problems = [problem()]
+    turn(watch)
+    outage.begin()
+    project.problems = []
+    turn(watch, 3)
+    outage.end()
+    turn(watch, 2)
+    assert told().count(("tap", "cleared")) == 1
+    assert not Alarm.objects.exists()
+
+
+def test_another_process_of_the_machine_does_not_tell_the_same_amid_an_outage(
+    outage: Outage, settings: Any
+) -> None:
+    beat, relay = Watch("beat"), Watch("relay", instead_of="beat")
+    turn(beat)
+    outage.begin()
+    for _ in range(4):
+        turn(beat)
+        turn(relay)
+    assert told() == [("database_down", "raised")]
+
+
+def test_one_that_was_started_amid_an_outage_tells_of_it(outage: Outage) -> None:
+    outage.begin()
+    turn(Watch("beat"), 2)
+    assert told() == [("database_down", "raised")]
+
+
+def test_after_an_outage_no_silence_of_it_counts(outage: Outage) -> None:
+    watch = Watch("beat")
+    turn(watch)
+    before = Run.objects.get().watched_since
+    outage.begin()
+    turn(watch)
+    outage.end()
+    turn(watch)
+    assert Run.objects.get().watched_since > before
+
+
+def test_where_the_database_goes_amid_a_run_the_file_knows_what_was_told(
+    project: Found, outage: Outage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.problems = [problem()]
+    project.wait = outage.begin
+    watch = Watch("beat")
+    turn(watch)
+    assert ("tap", "raised") in told()
+    assert kept_in_file.read().is_ahead
+    project.wait = lambda: None
+    outage.end()
+    turn(watch, 2)
+    assert told().count(("tap", "raised")) == 1
+    assert Alarm.objects.get().name == "tap"
+
+
+def test_the_monitor_outside_is_asked_while_all_is_clear(project: Found, settings: Any) -> None:
+    watch = Watch("beat")
+    with Web() as web:
+        settings.FAILURE_CHECK_PING_URL = web.url
+        turn(watch, 2)
+        assert len(web.asked) == 2
+        project.problems = [problem()]
+        turn(watch, 2)
+        assert len(web.asked) == 2
+        project.problems = []
+        turn(watch)
+        assert len(web.asked) == 3
+
+
+def test_a_monitor_or_gauge_that_fails_ends_no_run(project: Found, settings: Any) -> None:
+    settings.FAILURE_CHECK_PING_URL = "http://127.0.0.1:1/"
+    settings.FAILURE_CHECK_GAUGES = "no.such.gauge"
+    watch = Watch("beat")
+    turn(watch)
+    project.problems = [problem()]
+    turn(watch)
+    assert told() == [("tap", "raised")]
+
+
+def test_a_stuck_claim_is_no_second_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bounded._under_way == {}
+    turn(Watch("beat"), 3)
+    assert not [each for each in bounded._under_way.values() if each.is_alive()]

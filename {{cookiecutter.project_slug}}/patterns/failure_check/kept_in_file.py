@@ -1,0 +1,1 @@
+{{ pattern("failure_check/kept_in_file.py") }}

@@ -34,8 +34,10 @@ _format = env.str(
 )
 logconfig_dict = logging_settings(level=_level, line_format=_format)
 logconfig_dict["loggers"] = {
-    name: {"handlers": ["console"], "propagate": False, "level": "INFO"}
-    for name in ("gunicorn.error", "gunicorn.access")
+    "gunicorn.error": {"handlers": ["console"], "propagate": False, "level": "INFO"},
+    # Each request is logged by config/request_ids.py, without the path: a password's reset has its
+    # token there. gunicorn's own lines would come with this configuration.
+    "gunicorn.access": {"handlers": [], "propagate": False, "level": "CRITICAL"},
 }
 
 # Its control socket would be one file in the user's home, for all projects of this machine.

@@ -147,6 +147,7 @@ def test_one_id_leads_from_the_request_to_the_mail_and_no_secret_is_logged(
     workers = [celery_worker_process(queue, env=as_json) for queue in ("purchasing", "mail")]
     with httpx.Client(base_url=web.url, headers={"Origin": web.url}) as visitor:
         form = {"email": "pat@example.com", "password": "hunter2-correct-horse"}
+        visitor.get("/accounts/password/reset/MQ/token-of-a-reset/?key=key-in-a-query")
         post(visitor, "/accounts/signup/", form)
         bought = post(visitor, "/buy/kite/", {}, {"X-Request-ID": ID})
         secrets = [form["password"], visitor.cookies["sessionid"], visitor.cookies["csrftoken"]]
@@ -159,7 +160,8 @@ def test_one_id_leads_from_the_request_to_the_mail_and_no_secret_is_logged(
     (of_web,) = [line for line in read(web) if line.get("request_id") == ID]
     assert (of_web["method"], of_web["route"]) == ("POST", "/buy/<slug:slug>/")
     everything = "".join(each.log_path.read_text() for each in (web, *workers))
-    secrets += [settings.SECRET_KEY, settings.PAYMENTS_API_KEY]
+    secrets += [settings.SECRET_KEY, settings.PAYMENTS_API_KEY, settings.METRICS_TOKEN]
+    secrets += ["token-of-a-reset", "key-in-a-query"]
     assert [secret for secret in secrets if secret in everything] == []
     assert "pat@example.com" not in everything
 

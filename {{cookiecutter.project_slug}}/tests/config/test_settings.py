@@ -88,6 +88,7 @@ def test_what_is_missing_is_said_in_one_line(command: tuple[str, ...]) -> None:
         ("EMAIL_URL", "smtp+tls://shop:hunter2@h:587"),
         ("DEBUG", "perhaps"),
         ("LOG_LEVEL", "loud"),
+        ("LOG_FORMAT", "xml"),
         ("FLOWER_PORT", "abc"),
         ("FLOWER_PORT", "99999"),
         ("FLOWER_URL", "flower.example.com"),

@@ -24,6 +24,7 @@ PRODUCTION = {
     "DEFAULT_FROM_EMAIL": "shop@example.com",
     "PAYMENTS_URL": "https://payments.example.com",
     "PAYMENTS_API_KEY": "key",
+    "ADMINS": "ops@example.com",
     "FLOWER_METRICS_TOKEN": "another-long-random-token-0123456789",
 }
 REQUIRED = [

@@ -2,14 +2,12 @@
 
 import json
 import os
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from config.tasks import clear_sessions
-from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
@@ -32,12 +30,12 @@ def test_write_what_is_served(
 
     def flower_heard() -> bool:
         clear_sessions.delay()
-        return "flower_task_runtime_seconds_bucket" in served_by_flower(flower)
+        return "flower_task_runtime_seconds_bucket" in served_by_flower(flower, staff)
 
     wait_for(flower_heard)
     something_is_wrong()
     shop = Client().get("/metrics", headers=bearer()).content.decode()
-    served = metrics(shop) | metrics(served_by_flower(flower))
+    served = metrics(shop) | metrics(served_by_flower(flower, staff))
     Path(os.environ["WRITTEN"]).write_text(json.dumps(served))
 
 
@@ -50,10 +48,8 @@ def something_is_wrong() -> None:
     Heartbeat.objects.get_or_create(name="beat", defaults={"host": "h", "pid": 1, "queues": []})
 
 
-def served_by_flower(flower: Flower) -> str:  # noqa: F811
-    request = urllib.request.Request(f"http://127.0.0.1:{flower.port}/flower/metrics")
-    request.add_header("Authorization", f"Bearer {settings.FLOWER_METRICS_TOKEN}")
-    with urllib.request.urlopen(request, timeout=60) as answer:
+def served_by_flower(flower: Flower, session: str) -> str:  # noqa: F811
+    with flower.ask("metrics", session) as answer:
         return str(answer.read().decode())
 
 

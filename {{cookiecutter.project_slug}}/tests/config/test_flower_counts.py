@@ -1,12 +1,10 @@
 """What each durable task did is counted by Flower, on its own metrics."""
 
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from prometheus_client.parser import text_string_to_metric_families
 
 from config.celery import app
@@ -27,33 +25,31 @@ def test_runs_failures_retries_and_durations_of_durable_tasks_are_counted(
 
     def heard() -> bool:  # Flower hears nothing that was said before it listened
         app.send_task(TASK, ("succeed",), queue="admin")
-        return counted(flower).get("task-succeeded", 0) > 0
+        return counted(flower, staff).get("task-succeeded", 0) > 0
 
     wait_for(heard)
-    before = counted(flower)
+    before = counted(flower, staff)
     for how in ("fail", "retry"):
         app.send_task(TASK, (how,), queue="admin")
-    wait_for(lambda: counted(flower).get("task-failed") == 1)
-    wait_for(lambda: counted(flower).get("task-retried") == 1)
-    wait_for(lambda: counted(flower)["task-succeeded"] > before["task-succeeded"])
-    now = counted(flower)
+    wait_for(lambda: counted(flower, staff).get("task-failed") == 1)
+    wait_for(lambda: counted(flower, staff).get("task-retried") == 1)
+    wait_for(lambda: counted(flower, staff)["task-succeeded"] > before["task-succeeded"])
+    now = counted(flower, staff)
     assert now["task-started"] >= now["task-succeeded"] + 2
-    assert samples(flower)["flower_task_runtime_seconds_count"] >= now["task-succeeded"]
+    assert samples(flower, staff)["flower_task_runtime_seconds_count"] >= now["task-succeeded"]
 
 
-def counted(flower: Flower) -> dict[str, float]:  # noqa: F811
+def counted(flower: Flower, session: str) -> dict[str, float]:  # noqa: F811
     """Return how many events of our task there were, by their kind."""
     return {
         name.partition(" ")[2]: value
-        for name, value in samples(flower).items()
+        for name, value in samples(flower, session).items()
         if name.startswith("flower_events_total ")
     }
 
 
-def samples(flower: Flower) -> dict[str, float]:  # noqa: F811
-    request = urllib.request.Request(f"http://127.0.0.1:{flower.port}/flower/metrics")
-    request.add_header("Authorization", f"Bearer {settings.FLOWER_METRICS_TOKEN}")
-    with urllib.request.urlopen(request, timeout=60) as answer:
+def samples(flower: Flower, session: str) -> dict[str, float]:  # noqa: F811
+    with flower.ask("metrics", session) as answer:
         text = answer.read().decode()
     return {
         f"{sample.name} {sample.labels.get('type', '')}".strip(): sample.value

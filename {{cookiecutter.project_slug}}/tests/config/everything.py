@@ -102,6 +102,9 @@ def address(route: str, keys: dict[str, Any]) -> str:
     """Return a path that a route matches, to the thing that was made."""
     model = "/".join(route.split("/")[1:3])
     parts = {
+        # These first: a part of them looks like one below.
+        "^flower/(?P<path>.+)$": "flower/tasks",
+        "(?P<url>.*)$": "no/such/page",
         "<path:content_type_id>": keys["content type"],
         "<path:object_id>": keys.get(model, keys["purchases/product"]),
         "<id>": keys["accounts/user"],
@@ -109,8 +112,6 @@ def address(route: str, keys: dict[str, Any]) -> str:
         "<slug:slug>": "kite",
         "<uidb64>": "MQ",
         "<token>": "set-password",
-        "^flower/(?P<path>.+)$": "flower/tasks",
-        "(?P<url>.*)$": "no/such/page",
     }
     if "(?P<app_label>" in route:
         return "/admin/auth/"

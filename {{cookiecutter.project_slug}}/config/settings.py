@@ -245,4 +245,6 @@ LOGGING["root"]["handlers"].append("error_mails")
 LOGGING["loggers"] = {
     "django": {"handlers": [], "level": "INFO"},
     "django.request": {"filters": ["not_health"]},
+    # A forged Host, a form of a million fields: refused, and nothing to mail to anybody.
+    "django.security": {"handlers": ["console"], "propagate": False},
 }

@@ -115,6 +115,7 @@ def test_a_frozen_database_is_told_in_time_and_a_thawed_one_too(
         assert status_in_time(web.url + "/health/ready", 503)
         assert status_in_time(web.url + "/health/ready", 503)
         assert status_in_time(web.url + "/health/tasks", 503)
+        assert status_in_time(web.url + "/metrics", 503)
         assert status_in_time(web.url + "/health/live", 200)
     deadline = monotonic() + DEADLINE_SECONDS
     while httpx.get(web.url + "/health/ready", timeout=30).status_code != 200:
@@ -138,7 +139,7 @@ def frozen(server: Server) -> Iterator[None]:
 def status_in_time(url: str, status: int) -> bool:
     began = monotonic()
     sleep(FRESH_SECONDS * 1.1)
-    answer = httpx.get(url, timeout=60)
+    answer = httpx.get(url, timeout=60, headers=bearer())
     return answer.status_code == status and monotonic() - began < ANSWER_SECONDS + 10
 
 

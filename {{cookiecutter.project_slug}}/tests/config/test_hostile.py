@@ -11,6 +11,7 @@ from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 from selenium.webdriver import Chrome
 
+from development.testing import SmtpServer
 from tests.browser.conftest import _warm_browser, browser  # noqa: F401  fixtures
 from tests.config.everything import address, make_people, make_things, routes
 
@@ -51,10 +52,11 @@ TRICKS = (
 
 
 @pytest.fixture
-def production(web_process: Callable[..., Any]) -> Any:
+def production(smtp_server: SmtpServer, web_process: Callable[..., Any]) -> Any:
     """A web server as in production, behind a proxy that says that TLS was used."""
     return web_process(
         DEBUG="False",
+        ADMINS="ada@example.com",
         SITE_URL="https://shop.example.com",
         ALLOWED_HOSTS="shop.example.com",
         CSRF_TRUSTED_ORIGINS="https://shop.example.com",
@@ -64,7 +66,9 @@ def production(web_process: Callable[..., Any]) -> Any:
     )
 
 
-def test_a_forged_host_reaches_nothing_but_the_two_words_of_health(production: Any) -> None:
+def test_a_forged_host_reaches_nothing_but_the_two_words_of_health(
+    production: Any, smtp_server: SmtpServer
+) -> None:
     for host in HOSTS:
         for path in ("/", "/admin/", "/accounts/password/reset/", "/health/tasks", "/metrics"):
             status, headers, body = sent(production, path, Host=host)
@@ -76,6 +80,8 @@ def test_a_forged_host_reaches_nothing_but_the_two_words_of_health(production: A
         )
         assert status == 200
         assert "evil" not in headers.lower() + body, header
+    # What a stranger can cause a thousand times is no error to mail to anybody.
+    assert smtp_server.messages == []
 
 
 def test_a_path_that_is_spelled_otherwise_lets_nobody_in(production: Any) -> None:

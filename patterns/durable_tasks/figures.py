@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import connections
 
 from . import caps, configuration
+from .selection import by_index
 
 # Each part is answered from its partial index; no index holds what has been deleted.
 _COUNTS = """
@@ -91,7 +92,7 @@ def figures() -> dict[str, QueueFigures]:
     Two statements see two moments, so a task that starts between them may be in neither.
     """
     counts: dict[str, dict[str, int]] = {}
-    with connections[configuration.database()].cursor() as cursor:
+    with by_index(), connections[configuration.database()].cursor() as cursor:
         cursor.execute(_COUNTS)
         for queue, state, count in cursor.fetchall():
             counts.setdefault(queue, {})[state] = count
@@ -119,7 +120,7 @@ def figures() -> dict[str, QueueFigures]:
 
 def failed_by_name() -> list[FailedFigures]:
     """Return how many tasks of each name have failed, the name of the newest one first."""
-    with connections[configuration.database()].cursor() as cursor:
+    with by_index(), connections[configuration.database()].cursor() as cursor:
         cursor.execute(_FAILED)
         return [
             FailedFigures(name=name, count=count, newest=newest)

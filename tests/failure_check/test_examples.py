@@ -1,4 +1,4 @@
-"""The examples of the page do what it says: a real webhook, and Sentry's own SDK to a real server."""
+"""The page's examples do what it says: a webhook, and Sentry's own SDK, to a real server."""
 
 import gzip
 import json

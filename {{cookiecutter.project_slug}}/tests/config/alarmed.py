@@ -80,7 +80,7 @@ class Shop:
             self.stack.callback(self.monitor.stop)
             self.postgres = self.start_postgres()
             self.broker = self.start_broker("shop")
-            self.analytics_broker = self.start_broker("analytics")
+            self.analytics_broker = self.start_broker("analytics")  # analytics
             self.stack.callback(self.stop_all)
             self.manage("migrate", "--verbosity", "0")
             self.stack = self.stack.pop_all()

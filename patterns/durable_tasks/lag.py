@@ -5,6 +5,7 @@ from django.db import connections
 from . import configuration
 from .figures import UNPUBLISHED
 from .publication import has_room
+from .selection import by_index
 
 _LAG = f"""
 {UNPUBLISHED}, published AS (
@@ -24,7 +25,7 @@ def relay_lag_seconds() -> dict[str, float]:
     0 where the window is full, for workers are what it waits for then; no entry where the queue is
     paused. Without a relay, or with its broker away, it grows by a second each second.
     """
-    with connections[configuration.database()].cursor() as cursor:
+    with by_index(), connections[configuration.database()].cursor() as cursor:
         cursor.execute(_LAG)
         found = cursor.fetchall()
     return {

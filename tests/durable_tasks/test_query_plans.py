@@ -14,6 +14,7 @@ from durable_shop import tasks
 from patterns.durable_tasks import (
     claim,
     figures,
+    lag,
     lease,
     listening,
     lost,
@@ -130,6 +131,7 @@ def check(run: Callable[[], object], buffers: int = FEW_BUFFERS) -> None:
 def test_figures_are_counted_by_indexes() -> None:
     check(figures.figures, buffers=COUNTED_BUFFERS)
     check(figures.failed_by_name, buffers=COUNTED_BUFFERS)
+    check(lag.relay_lag_seconds, buffers=COUNTED_BUFFERS)
 
 
 def test_enqueue_inserts_by_index() -> None:

@@ -42,7 +42,8 @@ TAKEN = frozenset(
 IMPORTED = frozenset(
     {
         *("attr", "cronlog", "crontab", "crontabs", "dateutil", "dotenv", "mypy_django_plugin"),
-        *("mypyc", "public", "py", "socks", "sockshandler", "timezone_field", "websocket", "xdist"),
+        *("mypyc", "public", "py", "pythonjsonlogger", "socks", "sockshandler", "timezone_field"),
+        *("websocket", "xdist"),
     }
 )
 TEMPLATE = Path(__file__).parent / "{{cookiecutter.project_slug}}"

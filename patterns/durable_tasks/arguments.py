@@ -15,7 +15,7 @@ from .errors import ArgumentsRefused
 HIDDEN = "***"
 SHOWN_CHARACTERS = 1024  # of each of the two reprs, as Celery's own limit
 # Made once: dumps() makes one for each call.
-_KOMBUS = JSONEncoder()
+KOMBUS = JSONEncoder()
 _READABLE = json.JSONEncoder(ensure_ascii=False)
 
 
@@ -25,7 +25,7 @@ def encode(task_name: str, args: Sequence[Any], kwargs: Mapping[str, Any], limit
     ASCII alone: PostgreSQL takes it whatever is in it (NUL, lone surrogates, NaN).
     """
     try:
-        text = str(_KOMBUS.encode([list(args), dict(kwargs)]))
+        text = str(KOMBUS.encode([list(args), dict(kwargs)]))
     except (TypeError, ValueError, RecursionError) as error:
         raise ArgumentsRefused(
             f"The arguments of {task_name} are not JSON: {error}. Pass an id, and let the task"

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from celery import Celery, Task
 from celery._state import get_current_task
-from kombu.utils.json import dumps
 
 from . import arguments, configuration, moments, refusals
 from .enqueue import NewRow, new_id
@@ -59,7 +58,7 @@ def new_row(
         max_crashes=getattr(task, "max_crashes", 3),
         arguments=arguments.encode(name, args, kwargs, limit),
         shown=arguments.show(arguments.redacted(task, args, kwargs)),
-        options=_kept(app, name, options, limit),
+        options=_kept(app, name, task, options, limit),
         unique_key=_text(name, "unique_key", options.get("unique_key")),
         rank=rank(app, options.get("priority")),
         retries=int(options.get("retries", 0)),
@@ -217,9 +216,11 @@ def _text(name: str, what: str, value: Any) -> Any:
     return value
 
 
-def _kept(app: Celery, name: str, options: Mapping[str, Any], limit: int) -> str:
+def _kept(app: Celery, name: str, task: Any, options: Mapping[str, Any], limit: int) -> str:
     kept = {key: each for key, each in options.items() if key in refusals.KEPT and each != []}
     _inherit(kept)
+    if task is not None and (carried := task.message_headers()):
+        kept["headers"] = {**carried, **kept.get("headers", {})}
     if not kept:
         return ""
     if "link" in kept:
@@ -227,7 +228,7 @@ def _kept(app: Celery, name: str, options: Mapping[str, Any], limit: int) -> str
     if "chain" in kept or "link" in kept:
         refusals.next_steps(app, [*kept.get("chain", ()), *kept.get("link", ())])
     try:
-        text = str(dumps(kept))
+        text = str(arguments.KOMBUS.encode(kept))
     except (TypeError, ValueError, RecursionError) as error:
         raise ArgumentsRefused(f"The options of {name} are not JSON: {error}.") from error
     if len(text) > HEADER_BYTES:  # else what travels is no larger either

@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import connections
 
 from . import caps, configuration
+from .selection import by_index
 
 # Each part is answered from its partial index; no index holds what has been deleted.
 _COUNTS = """
@@ -19,9 +20,9 @@ SELECT queue, 'running', count(*) FROM durable_tasks_task WHERE state = 3 GROUP 
 UNION ALL
 SELECT queue, 'failed', count(*) FROM durable_tasks_task WHERE state = 4 GROUP BY queue
 """
-# One step into the index for each queue and rank; what is published is a window's rows. What is
-# due and still scheduled has waited too: a relay would have let it be ready.
-_OLDEST = """
+# One step into the index for each queue and rank. What is due and still scheduled has waited too: a
+# relay would have let it be ready.
+UNPUBLISHED = """
 WITH RECURSIVE lanes AS (
     (SELECT queue, rank, due_at FROM durable_tasks_task WHERE state = 1
         ORDER BY queue, rank, due_at LIMIT 1)
@@ -30,16 +31,22 @@ WITH RECURSIVE lanes AS (
         SELECT queue, rank, due_at FROM durable_tasks_task
         WHERE state = 1 AND (queue, rank) > (lanes.queue, lanes.rank)
         ORDER BY queue, rank, due_at LIMIT 1) AS step
-)
-SELECT queue, extract(epoch FROM clock_timestamp() - min(due_at))::float8 FROM (
+), unpublished AS (
     SELECT queue, due_at FROM lanes
-    UNION ALL
-    SELECT queue, due_at FROM durable_tasks_task WHERE state = 2
     UNION ALL
     SELECT queue, min(due_at) FROM durable_tasks_task WHERE state = 0 AND due_at <= now()
         GROUP BY queue
-) AS waiting GROUP BY queue
+)
 """
+# What is published is a window's rows.
+_OLDEST = f"""
+{UNPUBLISHED}
+SELECT queue, extract(epoch FROM clock_timestamp() - min(due_at))::float8 FROM (
+    SELECT queue, due_at FROM unpublished
+    UNION ALL
+    SELECT queue, due_at FROM durable_tasks_task WHERE state = 2
+) AS waiting GROUP BY queue
+"""  # noqa: S608  constants
 _PAUSED = "SELECT name FROM durable_tasks_queue WHERE is_paused"
 _QUEUES = "SELECT name FROM durable_tasks_queue"
 _FAILED = """
@@ -85,7 +92,7 @@ def figures() -> dict[str, QueueFigures]:
     Two statements see two moments, so a task that starts between them may be in neither.
     """
     counts: dict[str, dict[str, int]] = {}
-    with connections[configuration.database()].cursor() as cursor:
+    with by_index(), connections[configuration.database()].cursor() as cursor:
         cursor.execute(_COUNTS)
         for queue, state, count in cursor.fetchall():
             counts.setdefault(queue, {})[state] = count
@@ -113,7 +120,7 @@ def figures() -> dict[str, QueueFigures]:
 
 def failed_by_name() -> list[FailedFigures]:
     """Return how many tasks of each name have failed, the name of the newest one first."""
-    with connections[configuration.database()].cursor() as cursor:
+    with by_index(), connections[configuration.database()].cursor() as cursor:
         cursor.execute(_FAILED)
         return [
             FailedFigures(name=name, count=count, newest=newest)

@@ -1,4 +1,4 @@
-"""What a task may say about its own failed rows: override these in your base, or in one task."""
+"""What a task may say about its own rows: override these in your base, or in one task."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,16 @@ Call = tuple[Sequence[Any], Mapping[str, Any]]  # args and kwargs, as they were 
 
 
 class Hooks:
-    """No-op hooks. Each is called once for many rows, of one task, with their arguments."""
+    """No-op hooks. Each but the first is called once for many rows, of one task, with their
+    arguments."""
+
+    def message_headers(self) -> Mapping[str, str]:
+        """Return what each of its messages carries besides the caller's `headers`, which go first.
+
+        Called where it is enqueued, and kept in the row; the run has each in `self.request`. So an
+        id of the web request, or a trace's, reaches every run and retry. No secret belongs there.
+        """
+        return {}
 
     def on_replay(self, each: Sequence[Call]) -> None:
         """Make ready what the task keeps of its own, in the transaction that replays the rows.

@@ -278,6 +278,8 @@ class DurableTask(Hooks, Task):  # type: ignore[type-arg]  # generic in the stub
             limit = self.max_argument_bytes or configuration.max_argument_bytes()
             arguments.encode(str(self.name), args or (), kwargs or {}, limit)
         shown = arguments.redacted(self, args or (), kwargs or {})
+        if carried := self.message_headers():
+            options["headers"] = {**carried, **(options.get("headers") or {})}
         options.setdefault("argsrepr", shown[0])
         options.setdefault("kwargsrepr", shown[1])
         return super().apply_async(args, kwargs, **options)

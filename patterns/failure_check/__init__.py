@@ -29,7 +29,7 @@ Settings, with defaults:
     FAILURE_CHECK_FULL_SHARE = 0.8: from what share on memory or connections are nearly used up.
     FAILURE_CHECK_TRANSACTION_SECONDS = 900: how old a transaction may be.
     FAILURE_CHECK_MAILER = "delivery": with Django 6.1's MAILERS, the one that mails past any queue;
-        before it, EMAIL_HOST and its like are used.
+        before it, Django's own settings of mail are used.
 Wiring:
     1. Add this package to INSTALLED_APPS and run `manage.py migrate`. Set ADMINS.
     2. Beat: `Watch("beat").start()`, from `.watch`, when beat begins, and at each of its

@@ -1,7 +1,7 @@
 """Signs of life: who writes one, and whose has been missing for too long.
 
-One is written from a process's own loop, never from a thread beside it: a loop that is stuck shall
-count as silent.
+One is written from a process's own loop, or by a thread that asks that loop first: a loop that is
+stuck shall count as silent.
 """
 
 import logging

@@ -266,6 +266,28 @@ def test_headers_limits_and_shadow_are_kept() -> None:
     assert options() == kept
 
 
+def test_a_base_says_what_each_message_of_its_tasks_carries() -> None:
+    from patterns.durable_tasks.task import DurableTask
+
+    class Carrying(DurableTask):
+        abstract = True
+
+        def message_headers(self) -> dict[str, str]:
+            return {"request_id": "the base's", "trace": "x"}
+
+    @app.task(name="calls.carrying", shared=False, base=Carrying)
+    def carrying() -> None:
+        pass
+
+    carrying.delay()
+    carrying.apply_async(headers={"request_id": "the caller's"})
+    carrying.enqueue_many([((), {})])
+    carried = [json.loads(each.options)["headers"] for each in TaskRow.objects.all()]
+    assert {each["trace"] for each in carried} == {"x"}
+    ids = sorted(each["request_id"] for each in carried)
+    assert ids == ["the base's", "the base's", "the caller's"]
+
+
 def test_a_tasks_own_shadow_name_is_asked() -> None:
     class Shadowed(Task):  # type: ignore[type-arg]
         def shadow_name(self, args: Any, kwargs: Any, options: Any) -> str:

@@ -1,10 +1,13 @@
 """Each check is bounded in time and fails alone; without the database that is the problem."""
 
+import os
+import signal
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from patterns.failure_check.looking import look
 from tests.failure_check.conftest import Found, Outage, problem
@@ -62,6 +65,22 @@ def test_without_the_database_that_is_the_one_problem(
     found = look()
     assert set(found.problems) == {"database_down", "roof"}
     assert found.unasked == {CHECK: "away."}
+
+
+def test_a_database_that_is_frozen_is_given_up(project: Found, settings: Any) -> None:
+    settings.FAILURE_CHECK_TIMEOUT_SECONDS = 4
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW data_directory")
+        folder = Path(cursor.fetchone()[0])
+    server = int((folder / "postmaster.pid").read_text().split()[0])
+    os.kill(server, signal.SIGSTOP)  # it takes connections, and says nothing
+    try:
+        began = time.monotonic()
+        found = look()
+        assert time.monotonic() - began < 30
+    finally:
+        os.kill(server, signal.SIGCONT)
+    assert set(found.problems) == {"database_down"}
 
 
 def test_with_the_database_a_check_that_it_refuses_is_a_problem(project: Found) -> None:

@@ -130,9 +130,9 @@ def test_each_queue_says_how_full_it_may_be_and_what_happens_then() -> None:
     }
 
 
-@pytest.mark.parametrize("wrong", [{"cap": 0}, {"at_cap": "drop"}], ids=str)
+@pytest.mark.parametrize("wrong", [{"cap": 0}, {"at_cap": "drop"}, {"latency_seconds": 0}], ids=str)
 def test_a_bound_that_is_none_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"'mail': (cap|at_cap)"):
+    with pytest.raises(ValueError, match=r"'mail': (cap|at_cap|latency_seconds)"):
         Queue(name="mail", why="mails wait for mails alone", **wrong)
 
 

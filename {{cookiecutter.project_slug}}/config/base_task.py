@@ -9,12 +9,13 @@ from celery.result import AsyncResult
 from celery.utils.time import make_aware
 from django.db import InterfaceError, OperationalError
 
+from config.log_context import CarriesRequestId
 from config.queues import SHOP, VISIBILITY_TIMEOUT_SECONDS
 from patterns.durable_tasks.task import DurableTask
 from patterns.retrying_task import RetryingTask
 
 
-class ShopTask(DurableTask, RetryingTask):
+class ShopTask(CarriesRequestId, DurableTask, RetryingTask):
     """A durable task that retries what may pass, on a declared queue.
 
     Crash, duplicate, rollback: as `DurableTask` says. `durable = False` makes an ordinary Celery

@@ -5,11 +5,10 @@ from typing import Any
 
 import django
 from environs import validate
-from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 from config.environment import project_environment
+from config.logs import FORMATS, LEVELS, logging_settings
 from config.readiness import wait_until_ready
-from config.secret_paths import LineFormatter
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -28,19 +27,21 @@ graceful_timeout = 4
 # The heartbeat file in memory: on a busy disk the server would take itself for dead.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108  its own files
 
+# Its own lines look like all others. Before Django's settings are read, which replace this.
+_level = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(LEVELS))
+_format = env.str(
+    "LOG_FORMAT", "line" if env.bool("DEBUG", False) else "json", validate=validate.OneOf(FORMATS)
+)
+logconfig_dict = logging_settings(level=_level, line_format=_format)
+logconfig_dict["loggers"] = {
+    "gunicorn.error": {"handlers": ["console"], "propagate": False, "level": "INFO"},
+    # Each request is logged by config/request_ids.py, without the path: a password's reset has its
+    # token there. gunicorn's own lines would come with this configuration.
+    "gunicorn.access": {"handlers": [], "propagate": False, "level": "CRITICAL"},
+}
+
 # Its control socket would be one file in the user's home, for all projects of this machine.
 control_socket_disable = True
-
-
-class logger_class(Logger):  # type: ignore[misc]  # noqa: N801  a setting
-    """Gunicorn's own log, and its access log where that is switched on, without secret paths."""
-
-    def setup(self, cfg: Any) -> None:
-        """Set up as gunicorn does, and have each line written by ours."""
-        super().setup(cfg)
-        for log, line in ((self.error_log, self.error_fmt), (self.access_log, self.access_fmt)):
-            for handler in log.handlers:
-                handler.setFormatter(LineFormatter(line, self.datefmt))
 
 
 def on_starting(server: Any) -> None:

@@ -34,9 +34,9 @@ def wait_until_ready(
     """
     try:
         if database or migrations:
-            _wait_for("the database", _check_database)
+            _wait_for("the database", check_database)
         if migrations:
-            _wait_for("the migrations", _check_migrations)
+            _wait_for("the migrations", check_migrations)
         if broker or broker_url:
             url = broker_url or settings.BROKER_URL
             _wait_for("the broker", lambda: _check_broker(url))
@@ -61,7 +61,8 @@ def _wait_for(what: str, check: Callable[[], None]) -> None:
             return
 
 
-def _check_database() -> None:
+def check_database() -> None:
+    """Raise `NotReady` where the database takes no new connection that may write."""
     try:
         connection.close()
         connection.ensure_connection()
@@ -69,7 +70,8 @@ def _check_database() -> None:
         raise NotReady(f"{_line(error)} Start it, or correct DATABASE_URL.") from error
 
 
-def _check_migrations() -> None:
+def check_migrations() -> None:
+    """Raise `NotReady` where migrations are not applied."""
     try:
         executor = MigrationExecutor(connection)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())

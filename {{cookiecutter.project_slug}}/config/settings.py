@@ -13,6 +13,7 @@ import django
 from environs import validate
 
 from config.environment import project_environment
+from config.logs import FORMATS, LEVELS, logging_settings
 from config.queues import SHOP
 from config.server_urls import mail_settings
 
@@ -65,6 +66,8 @@ INSTALLED_APPS = [
     "analytics",  # analytics
 ]
 MIDDLEWARE = [
+    "config.request_ids.RequestIds",
+    "config.health.HealthFirst",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -222,32 +225,34 @@ FLOWER_URL = env.str("FLOWER_URL", "")
 # Opens /flower/metrics and /flower/healthcheck to a bearer; empty: to nobody.
 FLOWER_METRICS_TOKEN = env.str("FLOWER_METRICS_TOKEN", "")
 
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-LOG_LEVEL = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(LOG_LEVELS))
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {
-            "()": "config.secret_paths.LineFormatter",
-            "fmt": "%(levelname)s %(name)s: %(message)s",
-        }
-    },
-    "filters": {"in_production": {"()": "django.utils.log.RequireDebugFalse"}},
-    "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line"},
-        "error_mails": {
-            "class": "patterns.queued_mail.error_mails.ErrorMailHandler",
-            "formatter": "line",
-            "level": "ERROR",
-            "filters": ["in_production"],
-        },
-    },
-    "root": {"handlers": ["console", "error_mails"], "level": LOG_LEVEL},
-    # Django's own handlers would mail errors through the queue, and print each line twice.
-    "loggers": {
-        "django": {"handlers": [], "level": "INFO"},
-        # runserver's line for each request, which Django would print by a handler of its own.
-        "django.server": {"handlers": [], "level": "INFO", "propagate": True},
-    },
+# Opens /metrics, and the details of /health/tasks, to a bearer; empty: to nobody.
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+
+# Logs: JSON lines in production, words for whoever sits in front of them. ------------------------
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(LEVELS))
+LOG_FORMAT = env.str("LOG_FORMAT", "line" if DEBUG else "json", validate=validate.OneOf(FORMATS))
+LOGGING = logging_settings(level=LOG_LEVEL, line_format=LOG_FORMAT)
+LOGGING["filters"] = {
+    "in_production": {"()": "django.utils.log.RequireDebugFalse"},
+    "not_health": {"()": "config.logs.AskedOften"},
+}
+LOGGING["formatters"]["mail"] = {
+    "()": "config.secret_paths.LineFormatter",
+    "fmt": "%(levelname)s %(name)s: %(message)s",
+}
+LOGGING["handlers"]["error_mails"] = {
+    "class": "patterns.queued_mail.error_mails.ErrorMailHandler",
+    "formatter": "mail",
+    "level": "ERROR",
+    "filters": ["in_production"],
+}
+LOGGING["root"]["handlers"].append("error_mails")
+# Django's own handlers would mail errors through the queue, and print each line twice.
+LOGGING["loggers"] = {
+    "django": {"handlers": [], "level": "INFO"},
+    # runserver's line for each request, which Django would print by a handler of its own.
+    "django.server": {"handlers": [], "level": "INFO", "propagate": True},
+    "django.request": {"filters": ["not_health"]},
+    # A forged Host, a form of a million fields: refused, and nothing to mail to anybody.
+    "django.security": {"handlers": ["console"], "propagate": False},
 }

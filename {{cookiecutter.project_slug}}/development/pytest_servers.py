@@ -21,6 +21,7 @@ from development.server import Server
 from development.testing import (
     PaymentProvider,
     SmtpServer,
+    WebProcesses,
     WorkerProcesses,
     point_at_broker,
     point_at_provider,
@@ -57,7 +58,7 @@ def _start(config: pytest.Config) -> None:
     make_private(folder)
     os.environ |= SETTINGS | {FOLDER: str(folder)}
     os.environ["ALARM_STATE_FILE"] = str(folder / "alarms.json")
-    for name in ("SECRET_KEY", "PAYMENTS_API_KEY", "FLOWER_METRICS_TOKEN"):
+    for name in ("SECRET_KEY", "PAYMENTS_API_KEY", "FLOWER_METRICS_TOKEN", "METRICS_TOKEN"):
         os.environ[name] = secrets.token_urlsafe(40)
     servers: list[Server] = []
     watcher = reaper.watch(folder, is_temporary=True)
@@ -125,4 +126,14 @@ def celery_worker_process(transactional_db: None) -> Iterator[Callable[..., obje
     `celery_worker_process("mail")` returns once that worker takes tasks. See WorkerProcesses.
     """
     with WorkerProcesses(_folder("workers"), os.environ[FOLDER]) as processes:
+        yield processes.start
+
+
+@pytest.fixture
+def web_process(transactional_db: None) -> Iterator[Callable[..., object]]:
+    """Give a factory of real web servers: `web_process(LOG_FORMAT="json").url`.
+
+    See WebProcesses.
+    """
+    with WebProcesses(_folder("web"), os.environ[FOLDER]) as processes:
         yield processes.start

@@ -211,6 +211,59 @@ class WorkerProcesses:
         self._stack.close()
 
 
+class WebProcesses:
+    """Real `gunicorn` processes, as the Procfile starts them, on the test's own database.
+
+    The `worker_environment()` is theirs, and what a test adds.
+    """
+
+    def __init__(self, logs: Path, folder: str) -> None:
+        """Write their output to `logs`; the processes belong to `folder`."""
+        self._logs = logs
+        self._folder = folder
+        self._stack = ExitStack()
+
+    def start(self, **env: str) -> "subprocess.Popen[bytes]":
+        """Start one and return its process once it answers, at the address `process.url`.
+
+        What it wrote is in the file `process.log_path`. It is stopped after the test.
+        """
+        port = free_port()
+        log = self._logs / f"web-{port}.log"
+        command = [sys.executable, "-m", "gunicorn", "--config", "config/gunicorn.py"]
+        own = {"PORT": str(port), "WEB_CONCURRENCY": "1", BELONGS_TO: self._folder}
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*command, "config.wsgi"],
+                cwd=ROOT,
+                env=worker_environment() | own | env,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        self._stack.callback(stop, process)
+        process.url = f"http://127.0.0.1:{port}"  # type: ignore[attr-defined]
+        process.log_path = log  # type: ignore[attr-defined]
+        wait_for(lambda: _answers(f"http://127.0.0.1:{port}/health/live"), process, "web", log)
+        return process
+
+    def __enter__(self) -> Self:
+        """Start none yet."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Stop all that were started."""
+        self._stack.close()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310  our own process
+            return int(answer.status) == 200
+    except OSError:
+        return False
+
+
 def enqueued(queue: str) -> int:
     """Count the durable tasks of a queue that have not succeeded (yet)."""
     return int(apps.get_model("durable_tasks", "TaskRow").objects.filter(queue=queue).count())

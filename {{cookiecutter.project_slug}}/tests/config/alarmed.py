@@ -80,8 +80,8 @@ class Shop:
             self.stack.callback(self.monitor.stop)
             self.postgres = self.start_postgres()
             self.broker = self.start_broker("shop")
-            self.analytics_broker = self.start_broker("analytics")
-            self.stack.callback(lambda: [stop(each) for each in self.processes.values()])
+            self.analytics_broker = self.start_broker("analytics")  # analytics
+            self.stack.callback(self.stop_all)
             self.manage("migrate", "--verbosity", "0")
             self.stack = self.stack.pop_all()
         return self
@@ -154,6 +154,11 @@ class Shop:
         """Stop a process in order."""
         stop(self.processes[name])
 
+    def stop_all(self) -> None:
+        """Stop every process in order."""
+        for process in self.processes.values():
+            stop(process)
+
     def command(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command of `manage.py` and return how it ended."""
         return subprocess.run(
@@ -179,7 +184,7 @@ class Shop:
     def ask(self, question: str) -> list[Any]:
         """Return the first column of what the database answers."""
         with psycopg.connect(self.postgres.url, autocommit=True) as database:
-            cursor = database.execute(sql.SQL(question))  # type: ignore[arg-type]  # ours
+            cursor = database.execute(sql.SQL(question))
             return [row[0] for row in cursor.fetchall()] if cursor.description else []
 
     def alarms(self) -> set[str]:

@@ -139,16 +139,16 @@ def test_the_broker_fills_up(shop: Shop) -> None:
 
 
 def test_the_broker_evicts_and_forgets(shop: Shop) -> None:
-    with Redis.from_url(shop.analytics_broker.url) as client:
+    with Redis.from_url(shop.broker.url) as client:
         client.config_set("maxmemory-policy", "allkeys-lru")
         client.config_set("appendonly", "no")
-        was_raised_once(shop, "broker_evicts:analytics")
-        was_raised_once(shop, "broker_forgets:analytics")
+        was_raised_once(shop, "broker_evicts:the shop")
+        was_raised_once(shop, "broker_forgets:the shop")
 
         client.config_set("maxmemory-policy", "noeviction")
         client.config_set("appendonly", "yes")
-        was_cleared_once(shop, "broker_evicts:analytics")
-        was_cleared_once(shop, "broker_forgets:analytics")
+        was_cleared_once(shop, "broker_evicts:the shop")
+        was_cleared_once(shop, "broker_forgets:the shop")
 
 
 def test_the_broker_is_stopped(shop: Shop) -> None:

@@ -50,7 +50,9 @@ def test_the_environment_goes_before_env(project: Path) -> None:
     assert done.stdout.split() == ["[::1]:9000", "1"], done.stderr
 
 
-@pytest.mark.parametrize(("name", "value"), [("PORT", "abc"), ("WEB_CONCURRENCY", "0")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("PORT", "abc"), ("WEB_CONCURRENCY", "0"), ("LOG_FORMAT", "xml")]
+)
 def test_a_wrong_number_is_said_in_one_line(project: Path, name: str, value: str) -> None:
     done = configured(project, **{name: value})
     assert done.returncode == 1

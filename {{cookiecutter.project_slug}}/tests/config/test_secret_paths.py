@@ -40,7 +40,7 @@ def app(environ, start_response):
     raise RuntimeError(f"no way to {environ['PATH_INFO']}")
 """
 # Gunicorn as it is configured, but for the database that it would wait for.
-BROKEN_CONFIG = "from config.gunicorn import logger_class\naccesslog = '-'\n"
+BROKEN_CONFIG = "from config.gunicorn import logconfig_dict\naccesslog = '-'\n"
 NAMES_OF_SECRETS = re.compile(r"token|secret|uidb64|signature")
 
 

@@ -24,6 +24,7 @@ PRODUCTION = {
     "DEFAULT_FROM_EMAIL": "shop@example.com",
     "PAYMENTS_URL": "https://payments.example.com",
     "PAYMENTS_API_KEY": "key",
+    "ADMINS": "ops@example.com",
     "FLOWER_METRICS_TOKEN": "another-long-random-token-0123456789",
 }
 REQUIRED = [
@@ -88,6 +89,7 @@ def test_what_is_missing_is_said_in_one_line(command: tuple[str, ...]) -> None:
         ("EMAIL_URL", "smtp+tls://shop:hunter2@h:587"),
         ("DEBUG", "perhaps"),
         ("LOG_LEVEL", "loud"),
+        ("LOG_FORMAT", "xml"),
         ("FLOWER_PORT", "abc"),
         ("FLOWER_PORT", "99999"),
         ("FLOWER_URL", "flower.example.com"),

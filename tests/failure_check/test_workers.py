@@ -1,0 +1,159 @@
+"""A real worker's heartbeat: it lives, freezes, waits for its broker, and ends in order."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from celery import Celery
+from development.server import Server
+from development.valkey import start_valkey
+from django.db import connection
+from redis import Redis
+
+from patterns.failure_check.models import Heartbeat
+from tests.queued_mail.conftest import SOURCES, eventually
+
+SETTINGS = """
+from mail_shop.settings import DATABASES, SECRET_KEY, USE_TZ
+
+INSTALLED_APPS = ["patterns.failure_check"]
+FAILURE_CHECK_WORKER_SILENCE_SECONDS = 2
+"""
+APP = """
+import os, time
+from celery import Celery
+from patterns.failure_check.workers import WorkerHeartbeat
+
+app = Celery("watched", broker=os.environ["TEST_BROKER"])
+app.conf.update(broker_connection_retry_on_startup=True, broker_connection_max_retries=None)
+app.steps["consumer"].add(WorkerHeartbeat)
+
+@app.task(name="sleep")
+def sleep(seconds):
+    time.sleep(seconds)
+"""
+NAME = "worker w@test"
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Server]:
+    server = start_valkey(tmp_path / "broker", durable=False)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def start(broker: Server, tmp_path: Path) -> Iterator[Start]:
+    """Return a function that starts a worker."""
+    (tmp_path / "watched_settings.py").write_text(SETTINGS)
+    (tmp_path / "watched.py").write_text(APP)
+    workers = []
+
+    def begin(*options: str) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "celery", "-A", "watched", "worker", "-n", "w@test"]
+        command += ["-Q", "mail,default", "-c", "1", "--without-gossip", "--without-mingle"]
+        command += ["-l", "INFO"]
+        with (tmp_path / "worker.log").open("ab") as log:
+            worker = subprocess.Popen(
+                [*command, *options],
+                cwd=tmp_path,
+                env={
+                    "PATH": os.environ["PATH"],
+                    "PYTHONPATH": os.pathsep.join([str(tmp_path), *SOURCES]),
+                    "DJANGO_SETTINGS_MODULE": "watched_settings",
+                    "QUEUED_MAIL_TEST_DATABASE_HOST": str(connection.settings_dict["HOST"]),
+                    "TEST_BROKER": broker.url,
+                },
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        workers.append(worker)
+        eventually(lambda: Heartbeat.objects.filter(name=NAME, pid=worker.pid))
+        return worker
+
+    yield begin
+    for worker in workers:
+        if worker.poll() is None:
+            os.killpg(worker.pid, signal.SIGKILL)
+            worker.wait()
+
+
+def beats(count: int = 3) -> None:
+    """Wait until it was written so often again."""
+    for _ in range(count):
+        before = Heartbeat.objects.get(name=NAME).at
+        eventually(lambda before=before: Heartbeat.objects.get(name=NAME).at > before)
+
+
+def age_seconds() -> float:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT extract(epoch FROM clock_timestamp() - at) FROM failure_check_heartbeat"
+        )
+        return float(cursor.fetchone()[0])
+
+
+def test_it_says_what_it_takes_from_and_goes_on(start: Start) -> None:
+    start()
+    beats()
+    assert Heartbeat.objects.get(name=NAME).queues == ["default", "mail"]
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGQUIT], ids=["warm", "cold"])
+def test_one_that_ends_in_order_takes_it_along(start: Start, end: signal.Signals) -> None:
+    worker = start()
+    worker.send_signal(end)
+    worker.wait(60)
+    assert not Heartbeat.objects.exists()
+
+
+def test_one_that_is_killed_leaves_it_behind(start: Start) -> None:
+    worker = start()
+    os.killpg(worker.pid, signal.SIGKILL)
+    worker.wait()
+    assert Heartbeat.objects.filter(name=NAME).exists()
+
+
+def test_one_that_is_frozen_ages_and_lives_again(start: Start) -> None:
+    worker = start()
+    worker.send_signal(signal.SIGSTOP)
+    eventually(lambda: age_seconds() > 5)
+    worker.send_signal(signal.SIGCONT)
+    beats()
+
+
+def test_one_that_waits_for_its_broker_lives_before_and_after(
+    start: Start, broker: Server, tmp_path: Path
+) -> None:
+    start()
+    broker.stop()
+    eventually(lambda: b"Connection to broker lost" in (tmp_path / "worker.log").read_bytes())
+    beats(6)
+    port = int(broker.url.rpartition(":")[2].split("/")[0])
+    again = start_valkey(tmp_path / "broker", port=port, durable=False)
+    try:
+        with Redis.from_url(again.url) as client:
+            client.config_set("requirepass", broker.url.split(":")[2].split("@")[0])
+        log = tmp_path / "worker.log"
+        eventually(lambda: log.read_bytes().count(b"Connected to redis") > 1)
+        beats(6)
+    finally:
+        again.stop()
+
+
+def test_a_solo_worker_lives_while_it_runs_a_task(
+    start: Start, broker: Server, tmp_path: Path
+) -> None:
+    start("--pool", "solo")
+    app = Celery("sender", broker=broker.url, set_as_current=False)
+    app.send_task("sleep", [10], queue="mail")
+    log = tmp_path / "worker.log"
+    eventually(lambda: b"Task sleep" in log.read_bytes())
+    beats(6)  # three seconds
+    assert b"succeeded" not in log.read_bytes()

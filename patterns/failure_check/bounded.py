@@ -60,6 +60,6 @@ def in_time(name: str, function: Callable[[], Any], seconds: float) -> Any:
 
 
 def line(error: BaseException) -> str:
-    """Return an error as one line that ends in a full stop."""
-    words = " ".join(str(error).split()) or type(error).__name__
-    return words[:500].rstrip(".") + "."
+    """Return an error as one line that ends as a sentence does."""
+    words = (" ".join(str(error).split()) or type(error).__name__)[:500]
+    return words if words.endswith(("?", "!", ".")) else f"{words}."

@@ -172,3 +172,29 @@ def test_a_stuck_claim_is_no_second_thread(monkeypatch: pytest.MonkeyPatch) -> N
     assert bounded._under_way == {}
     turn(Watch("beat"), 3)
     assert not [each for each in bounded._under_way.values() if each.is_alive()]
+
+
+def test_amid_an_outage_a_machine_checks_once_a_period(
+    project: Found, outage: Outage, settings: Any
+) -> None:
+    looks: list[int] = []
+    project.wait = lambda: looks.append(1)
+    outage.begin()
+    settings.FAILURE_CHECK_PERIOD_SECONDS = 60
+    beat, relay = Watch("beat"), Watch("relay", instead_of="beat")
+    for _ in range(4):
+        turn(beat)
+        turn(relay)
+    assert looks == [1]
+
+
+def test_amid_an_outage_nobody_checks_while_another_process_does(
+    project: Found, outage: Outage
+) -> None:
+    outage.begin()
+    watch = Watch("beat")
+    with kept_in_file.locked():
+        turn(watch, 3)
+    assert told() == []
+    turn(watch)
+    assert told() == [("database_down", "raised")]

@@ -11,10 +11,10 @@ import pytest
 from redis import Redis
 
 from development.pytest_servers import FOLDER
-from tests.config.alarmed import PERIOD_SECONDS, Shop
+from tests.config.alarmed import PERIOD_SECONDS, SILENCE_SECONDS, Shop
 
 PROCESSES = ("beat", "relay", "worker")
-LIVING = "SELECT name FROM failure_check_heartbeat WHERE at > now() - interval '5 s'"
+LIVING = "SELECT name FROM failure_check_heartbeat WHERE at > now() - interval '8 s'"
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_both_are_killed_and_the_pings_end(shop: Shop) -> None:
     shop.kill("beat", "relay")
     killed_at = time.monotonic()
     last = shop.monitor.asked_at[-1]
-    shop.eventually(lambda: shop.monitor.silence() > 5 * PERIOD_SECONDS)
+    shop.eventually(lambda: shop.monitor.silence() > SILENCE_SECONDS + 5 * PERIOD_SECONDS)
     assert shop.monitor.asked_at[-1] - max(killed_at, last) < PERIOD_SECONDS
 
     done = shop.command("allclear")
@@ -171,15 +171,14 @@ def test_the_database_is_stopped(shop: Shop) -> None:
     said = json.loads(done.stdout)
     assert done.returncode == 1
     assert [each["name"] for each in said["problems"]] == ["database_down"]
-    silence = shop.monitor.silence()
-    assert silence > PERIOD_SECONDS
+    assert shop.monitor.silence() > PERIOD_SECONDS
 
     # The one that was there before is neither told again nor forgotten.
     shop.postgres = shop.start_postgres()
     shop.eventually(lambda: shop.told("Gone", "database_down"))
     shop.next_run()
     assert shop.told("New", "failed:purchases.charge") == 1
-    assert shop.alarms() == {"failed:purchases.charge"}, shop.words()
+    shop.eventually(lambda: shop.alarms() == {"failed:purchases.charge"})
     shop.manage("failed", "discard", "--task", "purchases.charge", "--yes")
     was_cleared_once(shop, "failed:purchases.charge")
     assert shop.told("New", "database_down") == shop.told("Gone", "database_down") == 1

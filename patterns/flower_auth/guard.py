@@ -16,14 +16,8 @@ from tornado.httpserver import HTTPServer
 from tornado.options import add_parse_callback, options
 
 from .gate import Gate
+from .permission import may_see_flower
 from .server import OWN_CHECK, GuardedServer
-
-PERMISSION = "flower_auth.see_flower"
-
-
-def may_see_flower(user: Any) -> bool:
-    """Tell whether Flower is for this user, unless `guard` is given another question."""
-    return bool(user.is_active and user.is_staff and user.has_perm(PERMISSION))
 
 
 def guard(

@@ -1,4 +1,4 @@
-"""The group "On call": who sees failed tasks, replays or discards them, and cancels others."""
+"""The group "On call": who sees failed tasks and Flower, replays or discards them, cancels others."""
 
 from typing import Any
 
@@ -12,9 +12,10 @@ PERMISSIONS = {
     *("view_failedtask", "replay_failedtask", "discard_failedtask"),
     *("view_taskrow", "cancel_taskrow"),
     "view_queuedmail",
+    "see_flower",
 }
 # Permissions are made app by app, in the order of INSTALLED_APPS: the last one's come last.
-APPS = ("durable_tasks", "queued_mail")
+APPS = ("flower_auth", "durable_tasks", "queued_mail")
 
 
 def make_after_migrations() -> None:

@@ -1,4 +1,4 @@
-"""The group "On call": who sees failed tasks and Flower, replays or discards them, cancels others."""
+"""The group "On call": who sees Flower and failed tasks, replays, discards or cancels tasks."""
 
 from typing import Any
 

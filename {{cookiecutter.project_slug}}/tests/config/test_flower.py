@@ -168,7 +168,7 @@ def test_tasks_are_kept_over_a_restart_and_over_a_crash(
     wait_for(lambda: flower.status("healthcheck") == 401)
     assert first_task in flower.tasks(staff)
     second_task = seen_task(flower, staff)
-    wait_for(lambda: second_task.encode() in flower.saved())
+    wait_for(partial(is_saved, flower, second_task))
     second.kill()
     second.wait()
     kept = list(flower.state.parent.glob(f"{flower.state.name}*"))
@@ -188,7 +188,7 @@ def test_what_it_remembers_stays_bounded_however_it_ends(
     for number in (signal.SIGKILL, signal.SIGTERM):
         process = flower.start(*bounds)
         newest = [seen_task(flower, staff) for _ in range(9)][-1]
-        wait_for(lambda newest=newest: newest.encode() in flower.saved())
+        wait_for(partial(is_saved, flower, newest))
         process.send_signal(number)
         process.wait(DEADLINE_SECONDS)
     flower.start(*bounds)
@@ -255,6 +255,11 @@ def test_its_tasks_are_bounded_and_kept_and_its_address_is_loopback(name: str) -
     port = str(settings.FLOWER_PORTS[name])
     kept = ["10000", "True", "30000", "127.0.0.1", f"flower/{name}", "86400", "True"]
     assert said.stdout.split() == [*kept, port, f"flower_{name}"]
+
+
+def is_saved(flower: Flower, task: str) -> bool:
+    """Tell whether a task is in what is on disk."""
+    return task.encode() in flower.saved()
 
 
 def seen_task(flower: Flower, staff: str) -> str:

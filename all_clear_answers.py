@@ -33,9 +33,10 @@ DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]"
 # What the project has at its top, and what some systems do not allow as the name of a folder.
 TAKEN = frozenset(
     {
-        *("accounts", "analytics", "backoffice", "config", "development", "payments", "purchases"),
-        *("patterns", "idempotency", "queued_mail", "manage", "start", "procfile", "project"),
-        *("static", "staticfiles", "templates", "test", "tests", "var", "aux", "con", "nul", "prn"),
+        *("accounts", "analytics", "backoffice", "config", "deploy", "development", "payments"),
+        *("purchases", "patterns", "idempotency", "queued_mail", "manage", "start", "procfile"),
+        *("project", "static", "staticfiles", "templates", "test", "tests", "var"),
+        *("aux", "con", "nul", "prn"),
     }
 )
 # Dependencies that are imported under another name than the one they are installed by.

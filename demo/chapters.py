@@ -128,8 +128,10 @@ def a_flooded_analytics_broker_stays_alone(shop: Shop, staff: Visitor) -> Iterat
 
 def flower_is_for_staff(shop: Shop, staff: Visitor) -> Iterator[str]:
     """Flower shows every task, to staff alone."""
-    flower = f"http://127.0.0.1:{shop.servers['FLOWER_PORT']}/flower/"
-    closed = [f"{flower}{path}" for path in ("", "metrics", "healthcheck", "api/tasks")]
+    flower = f"http://127.0.0.1:{shop.servers['FLOWER_PORT']}/flower/shop/"
+    analytics = f"http://127.0.0.1:{shop.servers['ANALYTICS_FLOWER_PORT']}/flower/analytics/"
+    paths = ("", "metrics", "healthcheck", "api/tasks")
+    closed = [f"{base}{path}" for base in (flower, analytics) for path in paths]
     with Visitor(shop.addresses) as anybody:
         answers = [anybody.http.get(url, follow_redirects=False).status_code for url in closed]
     yield f"anybody asking for its pages, metrics, health and API gets {answers}"

@@ -6,15 +6,18 @@ Why: Flower shows everybody every task's arguments and lets them stop your worke
 Guarantees: the check stands in the HTTP server, in front of Flower's routes, so no path, method
     or page of a later Flower leads around it. Each request reads Django's session anew: a revoked
     permission, a logout or a new password counts at once. What cannot be checked (database away
-    or frozen) is refused with 503. Flower's own check and its XSRF protection stay on.
-Not for: telling staff apart (Flower's `read_only` is for all of them); several Django sites.
+    or frozen) is refused with 503. Flower's own check and its XSRF protection stay on. Actions are
+    refused to all, unless the configuration allows them; websockets in any case.
+Not for: telling apart who may see and who may act; several Django sites.
 Copy: this folder.
 Needs: django>=5.2, celery>=5.5, click>=8.1, flower>=2.2, tornado>=6.5.
 Settings: none of its own. Of Django's: SESSION_ENGINE, SESSION_COOKIE_NAME, LOGIN_URL.
-Wiring: in the file for `celery -A ... flower --conf=FILE`:
-    `guard(site_url="https://shop.example", metrics_token="...")` from `.guard`, and
-    `address = "127.0.0.1"`. Where the Celery app is made: `refuse_open_flower(FILE)` from
-    `.closed`; then a Flower that is started without FILE reads it or ends. In production a proxy
-    maps /flower/ of the site's own host to Flower's port: the session's cookie is for that host.
+Wiring: the app in INSTALLED_APPS, and the permission that it brings, `flower_auth.see_flower`, to
+    those of the staff who shall see Flower; superusers have it. In the file for `celery -A ...
+    flower --conf=FILE`: `guard(site_url="https://shop.example", metrics_token="...")` from
+    `.guard`, and `address = "127.0.0.1"`. Where the Celery app is made: `refuse_open_flower(FILE)`
+    from `.closed`; then a Flower that is started without FILE reads it or ends. In production a
+    proxy maps /flower/ of the site's own host to Flower's port: the session's cookie is for that
+    host.
 Testing: start Flower for real, and read its paths with and without a staff session.
 """

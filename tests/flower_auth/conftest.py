@@ -102,6 +102,10 @@ class People:
         """Make somebody as `meet` does, and return their session cookie alone."""
         return self.meet(name, **fields)[1]
 
+    def allowed(self, **fields: Any) -> str:
+        """Make somebody of the staff with the permission; return their session cookie."""
+        return self.log_in(is_staff=True, may_see=True, **fields)
+
     def end(self) -> None:
         assert self.process.stdin
         assert self.process.stdout
@@ -255,6 +259,12 @@ def made_project() -> Iterator[Project]:
 def flower(shared_project: Project) -> Flower:
     """A Flower that every test may ask, and none may stop."""
     return shared_project.start_flower()
+
+
+@pytest.fixture(scope="session")
+def acting_flower(shared_project: Project) -> Flower:
+    """A Flower whose configuration allows its actions."""
+    return shared_project.start_flower(ALLOW_ACTIONS="1")
 
 
 @pytest.fixture(scope="session")

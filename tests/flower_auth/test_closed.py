@@ -29,6 +29,7 @@ def test_a_flower_started_without_conf_is_guarded(shared_project: Project) -> No
         ("--auth_provider=flower.views.auth.GoogleAuth2LoginHandler", "Drop auth, basic_auth"),
         ("--url_prefix=other", "give url_prefix to guard()"),
         ("--url_prefix=", "give url_prefix to guard()"),
+        ("--read_only=False", "give allow_actions to guard()"),
         ("--conf=flowerconfig.py", "its configuration does not call guard()"),
     ],
 )
@@ -55,6 +56,7 @@ def test_every_loopback_address_is_let_be(shared_project: Project, option: str) 
     ("environment", "reason"),
     [
         ({"SESSIONS_APP": "0"}, "sessions"),
+        ({"FLOWER_AUTH_APP": "0"}, "'flower_auth' in INSTALLED_APPS"),
         ({"SESSION_ENGINE": "no.such.engine"}, "ModuleNotFoundError"),
         ({"LOGIN_URL": "no-such-page"}, "NoReverseMatch"),
     ],

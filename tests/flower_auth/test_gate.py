@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Callable
+from contextlib import closing
+from http.client import HTTPConnection
 
 import httpx
 import pytest
 from flower.urls import handlers
 from tornado.web import url
+from tornado.websocket import WebSocketHandler
 
 from tests.flower_auth.conftest import PAGE, TOKEN, Flower, People
 
@@ -35,8 +38,16 @@ def customer(people: People) -> str:
     return people.log_in()
 
 
+def staff_without_the_permission(people: People) -> str:
+    return people.log_in(is_staff=True)
+
+
+def permitted_without_staff_status(people: People) -> str:
+    return people.log_in(may_see=True)
+
+
 def inactive_staff(people: People) -> str:
-    return people.log_in(is_staff=True, is_active=False)
+    return people.allowed(is_active=False)
 
 
 def inactive_superuser(people: People) -> str:
@@ -48,25 +59,31 @@ def superuser_without_staff_status(people: People) -> str:
 
 
 def revoked_staff(people: People) -> str:
-    name, cookie = people.meet(is_staff=True)
+    name, cookie = people.meet(is_staff=True, may_see=True)
     people.ask("change", username=name, is_staff=False)
     return cookie
 
 
+def staff_whose_permission_was_taken(people: People) -> str:
+    name, cookie = people.meet(is_staff=True, may_see=True)
+    people.ask("let_see", username=name, may_see=False)
+    return cookie
+
+
 def staff_with_an_expired_session(people: People) -> str:
-    cookie = people.log_in(is_staff=True)
+    cookie = people.allowed()
     people.ask("expire", session_key=cookie)
     return cookie
 
 
 def staff_who_logged_out(people: People) -> str:
-    cookie = people.log_in(is_staff=True)
+    cookie = people.allowed()
     people.ask("log_out", session_key=cookie)
     return cookie
 
 
 def staff_whose_password_changed(people: People) -> str:
-    name, cookie = people.meet(is_staff=True)
+    name, cookie = people.meet(is_staff=True, may_see=True)
     people.ask("change_password", username=name)
     return cookie
 
@@ -78,10 +95,13 @@ def made_up_session(_: People) -> str:
 STRANGERS = (
     anonymous,
     customer,
+    staff_without_the_permission,
+    permitted_without_staff_status,
     inactive_staff,
     inactive_superuser,
     superuser_without_staff_status,
     revoked_staff,
+    staff_whose_permission_was_taken,
     staff_with_an_expired_session,
     staff_who_logged_out,
     staff_whose_password_changed,
@@ -91,7 +111,7 @@ STRANGERS = (
 
 @pytest.fixture(scope="module")
 def staff(people: People) -> str:
-    return people.log_in(is_staff=True)
+    return people.allowed()
 
 
 def test_the_routes_are_read_from_flower() -> None:
@@ -170,18 +190,22 @@ def test_a_customer_is_told_what_to_do(flower: Flower, people: People) -> None:
     answer = flower.get("/tasks", people.log_in("<b>Ada & Co</b>"))
     assert answer.status_code == httpx.codes.FORBIDDEN
     assert "&lt;b&gt;Ada &amp; Co&lt;/b&gt;-" in answer.text
-    assert " is not staff. Ask an administrator" in answer.text
+    assert " may not see Flower. Ask an administrator" in answer.text
     assert 'href="http://127.0.0.1:8000/accounts/login/?next=%2Fflower%2F"' in answer.text
 
 
-def test_staff_are_out_with_the_next_request_once_they_are_no_staff(
+def test_staff_are_out_with_the_next_request_once_the_right_is_taken_away(
     flower: Flower, people: People
 ) -> None:
-    name, cookie = people.meet(is_staff=True)
+    name, cookie = people.meet(is_staff=True, may_see=True)
     assert flower.get("/tasks", cookie).status_code == httpx.codes.OK
     people.ask("change", username=name, is_staff=False)
     assert flower.get("/tasks", cookie).status_code == httpx.codes.FORBIDDEN
     people.ask("change", username=name, is_staff=True)
+    assert flower.get("/tasks", cookie).status_code == httpx.codes.OK
+    people.ask("let_see", username=name, may_see=False)
+    assert flower.get("/tasks", cookie).status_code == httpx.codes.FORBIDDEN
+    people.ask("let_see", username=name, may_see=True)
     assert flower.get("/tasks", cookie).status_code == httpx.codes.OK
     people.ask("change", username=name, is_active=False)
     assert flower.get("/tasks", cookie).status_code == httpx.codes.FOUND
@@ -203,10 +227,51 @@ def test_the_token_opens_nothing_else(flower: Flower) -> None:
             assert is_refusal(flower.get(path, headers=bearer)), path
 
 
+def test_superusers_need_no_permission(flower: Flower, people: People) -> None:
+    cookie = people.log_in(is_staff=True, is_superuser=True)
+    assert flower.get("/tasks", cookie).status_code == httpx.codes.OK
+
+
+def test_one_connection_that_is_kept_is_asked_again_for_each_request(
+    flower: Flower, people: People
+) -> None:
+    name, cookie = people.meet(is_staff=True, may_see=True)
+    with closing(HTTPConnection("127.0.0.1", flower.port)) as kept:
+        assert status(kept, "/flower/api/workers", cookie) == httpx.codes.OK
+        own = kept.sock
+        people.ask("let_see", username=name, may_see=False)
+        assert status(kept, "/flower/api/workers", cookie) == httpx.codes.FORBIDDEN
+        assert kept.sock in {own, None}, "the second request went through another connection"
+
+
+def test_flower_has_no_websocket_and_none_is_opened(flower: Flower, staff: str) -> None:
+    # One that is open would go on after the right was taken away.
+    assert not [each for each in handlers if issubclass(handler_of(each), WebSocketHandler)]
+    upgrade = {"Upgrade": "WebSocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+    for path in ROUTES:
+        answer = flower.get(path, staff, headers=upgrade)
+        assert (answer.status_code, answer.text) == (403, "No websocket is opened here.\n"), path
+    bearer = upgrade | {"Authorization": f"Bearer {TOKEN}"}
+    assert flower.get("/metrics", headers=bearer).status_code == httpx.codes.FORBIDDEN
+
+
 def test_flowers_own_login_and_logout_lead_to_the_site(flower: Flower, staff: str) -> None:
     for path in ("/login", "/login/", "/logout", "/logout?next=//evil.example"):
         answer = flower.get(path, staff)
         assert answer.headers["Location"] == "http://127.0.0.1:8000", path
+
+
+def handler_of(route: url | tuple[str, type]) -> type:
+    """Return the class that answers a route of Flower's own list."""
+    return route.handler_class if isinstance(route, url) else route[1]
+
+
+def status(connection: HTTPConnection, path: str, cookie: str) -> int:
+    """Ask for a path on this connection, read the answer whole, and return its status."""
+    connection.request("GET", path, headers={"Cookie": f"sessionid={cookie}"})
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status
 
 
 def is_refusal(answer: httpx.Response) -> bool:
@@ -215,6 +280,6 @@ def is_refusal(answer: httpx.Response) -> bool:
         return answer.headers["Location"].startswith(LOGIN) and not answer.content
     if answer.status_code == httpx.codes.UNAUTHORIZED:
         return answer.text in {"", "Send the metrics token: Authorization: Bearer <token>\n"}
-    known = ("Log in as staff at ", "is not staff. Ask an administrator")
+    known = ("Log in as staff at ", "may not see Flower. Ask an administrator")
     is_known = not answer.text or any(words in answer.text for words in known)
     return answer.status_code == httpx.codes.FORBIDDEN and is_known

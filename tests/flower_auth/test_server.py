@@ -123,18 +123,18 @@ def test_a_stranger_cannot_break_the_server(flower: Flower, people: People) -> N
             assert is_closed(raw(flower, garbage)), garbage[:20]
         except ConnectionError:
             continue  # cut off: closed as well
-    assert flower.get("/tasks", people.log_in(is_staff=True)).status_code == httpx.codes.OK
+    assert flower.get("/tasks", people.allowed()).status_code == httpx.codes.OK
 
 
 @pytest.fixture(scope="module")
 def staff(people: People) -> str:
-    return people.log_in(is_staff=True)
+    return people.allowed()
 
 
 @pytest.fixture(scope="module")
-def token(flower: Flower, staff: str) -> str:
+def token(acting_flower: Flower, staff: str) -> str:
     """The XSRF token that a page of Flower's gives to its own scripts."""
-    return re.findall("_xsrf=([^;]+)", flower.get("/tasks", staff).headers["Set-Cookie"])[0]
+    return re.findall("_xsrf=([^;]+)", acting_flower.get("/tasks", staff).headers["Set-Cookie"])[0]
 
 
 def act(flower: Flower, staff: str, xsrf: str = "", **headers: str) -> httpx.Response:
@@ -142,34 +142,38 @@ def act(flower: Flower, staff: str, xsrf: str = "", **headers: str) -> httpx.Res
     return flower.send("POST", ACTION, headers={"Cookie": cookie} | headers)
 
 
-def test_an_action_without_the_token_is_refused(flower: Flower, staff: str) -> None:
-    assert act(flower, staff).status_code == httpx.codes.FORBIDDEN
+def test_an_action_without_the_token_is_refused(acting_flower: Flower, staff: str) -> None:
+    assert act(acting_flower, staff).status_code == httpx.codes.FORBIDDEN
 
 
-def test_an_action_with_the_token_reaches_flower(flower: Flower, staff: str, token: str) -> None:
-    answer = act(flower, staff, token, **{"X-XSRFToken": token})
+def test_an_action_with_the_token_reaches_flower(
+    acting_flower: Flower, staff: str, token: str
+) -> None:
+    answer = act(acting_flower, staff, token, **{"X-XSRFToken": token})
     assert (answer.status_code, answer.text) == (404, "Unknown worker 'nobody'")
 
 
-def test_an_action_from_another_site_is_refused(flower: Flower, staff: str, token: str) -> None:
+def test_an_action_from_another_site_is_refused(
+    acting_flower: Flower, staff: str, token: str
+) -> None:
     for headers in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
-        answer = act(flower, staff, token, **{"X-XSRFToken": token}, **headers)
+        answer = act(acting_flower, staff, token, **{"X-XSRFToken": token}, **headers)
         assert answer.status_code == httpx.codes.FORBIDDEN
 
 
 @pytest.mark.parametrize("authorization", ["Bearer x", "Basic eDp5", f"Bearer {TOKEN}"])
 def test_another_credential_does_not_stand_in_for_the_token(
-    flower: Flower, staff: str, authorization: str
+    acting_flower: Flower, staff: str, authorization: str
 ) -> None:
-    answer = act(flower, staff, Authorization=authorization)
+    answer = act(acting_flower, staff, Authorization=authorization)
     assert answer.status_code == httpx.codes.FORBIDDEN
 
 
-def test_the_metrics_token_allows_no_action(flower: Flower) -> None:
+def test_the_metrics_token_allows_no_action(acting_flower: Flower) -> None:
     bearer = {"Authorization": f"Bearer {TOKEN}"}
-    answer = flower.send("POST", ACTION, headers=bearer)
+    answer = acting_flower.send("POST", ACTION, headers=bearer)
     assert answer.status_code == httpx.codes.FORBIDDEN
-    answer = flower.send("POST", "/metrics", headers=bearer)
+    answer = acting_flower.send("POST", "/metrics", headers=bearer)
     assert answer.status_code == httpx.codes.FORBIDDEN
 
 

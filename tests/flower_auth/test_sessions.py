@@ -29,7 +29,7 @@ def test_every_session_backend_of_django_serves(
     settings["SESSIONS_APP"] = "1" if engine.endswith("db") else "0"
     people = shared_project.start_people(**settings)
     flower = shared_project.start_flower(**settings)
-    staff, customer = people.log_in(is_staff=True), people.log_in()
+    staff, customer = people.allowed(), people.log_in()
     assert flower.get("/tasks", staff).status_code == httpx.codes.OK
     assert flower.get("/tasks", customer).status_code == httpx.codes.FORBIDDEN
     first, last = "y" if staff[0] == "x" else "x", "-" if staff[-1] == "_" else "_"
@@ -48,21 +48,25 @@ def test_an_auth_backend_that_knows_inactive_users_lets_none_of_them_in(
     backend = {"AUTHENTICATION_BACKEND": "django.contrib.auth.backends.AllowAllUsersModelBackend"}
     people = shared_project.start_people(**backend)
     flower = shared_project.start_flower(**backend)
-    assert flower.get("/", people.log_in(is_staff=True)).status_code == httpx.codes.OK
-    inactive = people.log_in(is_staff=True, is_active=False)
+    assert flower.get("/", people.allowed()).status_code == httpx.codes.OK
+    inactive = people.allowed(is_active=False)
     assert flower.get("/", inactive).status_code == httpx.codes.FORBIDDEN
     flower.stop()
 
 
 def test_a_look_at_a_session_does_not_change_it(flower: Flower, people: People) -> None:
-    name, cookie = people.meet(is_staff=True)
+    name, cookie = people.meet(is_staff=True, may_see=True)
     people.ask("change_password", username=name)
     assert flower.get("/tasks", cookie).status_code == httpx.codes.FOUND
     assert people.ask("is_kept", session_key=cookie), "it is the site's to end"
 
 
+def test_a_database_is_dumped_whole_though_the_permission_has_no_table(people: People) -> None:
+    assert '"codename": "see_flower"' in people.ask("dumped")
+
+
 def test_a_session_from_before_a_new_secret_key_stays_good(shared_project: Project) -> None:
-    cookie = shared_project.people.log_in(is_staff=True)
+    cookie = shared_project.people.allowed()
     old = shared_project.environment["SECRET_KEY"]
     flower = shared_project.start_flower(SECRET_KEY="another" * 9, SECRET_KEY_FALLBACK=old)
     for _ in range(2):
@@ -71,7 +75,7 @@ def test_a_session_from_before_a_new_secret_key_stays_good(shared_project: Proje
 
 
 def test_a_stopped_database_closes_flower_and_a_started_one_opens_it(project: Project) -> None:
-    flower, staff = project.start_flower(), project.people.log_in(is_staff=True)
+    flower, staff = project.start_flower(), project.people.allowed()
     assert flower.get("/tasks", staff).status_code == httpx.codes.OK
     project.database.stop()
     before = len(flower.words.splitlines())
@@ -90,7 +94,7 @@ def test_a_stopped_database_closes_flower_and_a_started_one_opens_it(project: Pr
 
 
 def test_a_flower_that_starts_before_its_database_opens_later(project: Project) -> None:
-    staff = project.people.log_in(is_staff=True)
+    staff = project.people.allowed()
     project.database.stop()
     flower = project.start_flower()
     assert flower.get("/tasks", staff).status_code == httpx.codes.SERVICE_UNAVAILABLE
@@ -103,7 +107,7 @@ def test_a_flower_that_starts_before_its_database_opens_later(project: Project) 
 def test_a_frozen_database_closes_flower_within_seconds_and_holds_up_nobody_else(
     project: Project,
 ) -> None:
-    flower, staff = project.start_flower(), project.people.log_in(is_staff=True)
+    flower, staff = project.start_flower(), project.people.allowed()
     assert flower.get("/tasks", staff).status_code == httpx.codes.OK
     with frozen_database(project):
         started = time.monotonic()
@@ -116,7 +120,7 @@ def test_a_frozen_database_closes_flower_within_seconds_and_holds_up_nobody_else
 
 
 def test_flower_ends_while_the_database_is_frozen(project: Project) -> None:
-    flower, staff = project.start_flower(), project.people.log_in(is_staff=True)
+    flower, staff = project.start_flower(), project.people.allowed()
     assert flower.get("/tasks", staff).status_code == httpx.codes.OK
     with frozen_database(project):
         assert flower.get("/tasks", staff).status_code == httpx.codes.SERVICE_UNAVAILABLE

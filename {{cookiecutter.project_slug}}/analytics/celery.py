@@ -52,6 +52,8 @@ app.conf.update(
     # Not imported by this file: the worker imports it once Django is set up, which models need.
     imports=["analytics.counting"],
     task_ignore_result=True,
+    # For Flower.
+    worker_send_task_events=True,
     task_serializer="json",
     accept_content=["json"],
     # Counting takes milliseconds; these end a task that waits for a lock or a frozen database.

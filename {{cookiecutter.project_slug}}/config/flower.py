@@ -1,27 +1,39 @@
-"""Flower's configuration, read by `celery -A config flower` (config/celery.py names this file).
+"""The configuration of each broker's Flower: `celery -A APP flower --conf=config/flower.py`.
 
-Each global with the name of one of Flower's options sets it; the command line may override it.
+config/celery.py names this file, so that no Flower starts without it. Each global with the name of
+one of Flower's options sets it; the command line may override it, but for what guard() closes.
 """
 
 import errno
 import os
 import socket
 
+import click
 from django.conf import settings
 from tornado.options import add_parse_callback, options
 
 from patterns.flower_auth.guard import guard
 
-guard(site_url=settings.SITE_URL, metrics_token=settings.FLOWER_METRICS_TOKEN)
+# A Flower shows one broker, that of its Celery app, and answers under that app's name.
+name = click.get_current_context().obj.app.main
+
+guard(
+    site_url=settings.SITE_URL,
+    metrics_token=settings.FLOWER_METRICS_TOKEN,
+    url_prefix=f"flower/{name}",
+    allow_actions=settings.FLOWER_ALLOWS_ACTIONS,
+)
 
 # Only a proxy on this machine reaches it; the guard refuses any other address.
 address = "127.0.0.1"
-port = settings.FLOWER_PORT
+port = settings.FLOWER_PORTS[name]
 # Some 165 MB of memory; 50,000 take 450. Older tasks are forgotten, failed ones first seen here.
 max_tasks = 10_000
+# Seconds. Containers have a new name with each deploy: forget the workers of the day before.
+purge_offline_workers = 86_400
 # Kept over a restart, and over a crash but for the last half minute.
 persistent = True
-db = str(settings.BASE_DIR / "var" / "flower")
+db = str(settings.BASE_DIR / "var" / f"flower_{name}")
 state_save_interval = 30_000  # milliseconds
 
 # What it keeps holds arguments of tasks, and is code to whoever loads it: for its owner alone.
@@ -41,6 +53,6 @@ def refuse_taken_port() -> None:
             if error.errno != errno.EADDRINUSE:
                 raise
             raise SystemExit(
-                f"Flower's port {options.port} is taken: stop what listens there, "
-                f"or set FLOWER_PORT to a free one."
+                f"The port {options.port} of {name}'s Flower is taken: stop what listens there, "
+                "or set another in the environment (FLOWER_PORTS of config/settings.py reads it)."
             ) from None

@@ -1,4 +1,4 @@
-"""The group "On call": who sees tasks, replays or discards failed ones, cancels, and pauses."""
+"""The group "On call": sees tasks and Flower, replays, discards, cancels, and pauses queues."""
 
 from typing import Any
 
@@ -12,9 +12,10 @@ PERMISSIONS = {
     *("view_failedtask", "replay_failedtask", "discard_failedtask"),
     *("view_taskrow", "cancel_taskrow", "pause_queuerow"),
     "view_queuedmail",
+    "see_flower",
 }
 # Permissions are made app by app, in the order of INSTALLED_APPS: the last one's come last.
-APPS = ("durable_tasks", "queued_mail")
+APPS = ("flower_auth", "durable_tasks", "queued_mail")
 
 
 def make_after_migrations() -> None:

@@ -8,6 +8,7 @@ PROCESSES = {
     "relay": "python manage.py relay",
     "beat": "celery -A config beat",
     "flower": "celery -A config flower --conf=config/flower.py",
+    "flower_analytics": "celery -A analytics.celery flower --conf=config/flower.py",  # analytics
 }
 
 

@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "config",  # before what its commands go before: its relay waits for the database
     "django_celery_beat",
+    "patterns.flower_auth",
     "patterns.durable_tasks",
     "patterns.queued_mail",
     "patterns.idempotency",
@@ -219,10 +220,17 @@ PAYMENTS_API_KEY = env.str("PAYMENTS_API_KEY")
 BACKOFFICE_PAUSE_SECONDS = env.float("BACKOFFICE_PAUSE_SECONDS", 0.2)
 
 # Flower -------------------------------------------------------------------------------------------
-FLOWER_PORT = env.int("FLOWER_PORT", 5555, validate=validate.Range(1, 65_535))
-# Where a browser reaches Flower's /flower/, if neither on this site nor on FLOWER_PORT beside it.
+# One for each broker, by the name of its Celery app, which is in its address: /flower/shop/.
+_PORT = validate.Range(1, 65_535)
+FLOWER_PORTS = {
+    "shop": env.int("FLOWER_PORT", 5555, validate=_PORT),
+    "analytics": env.int("ANALYTICS_FLOWER_PORT", 5556, validate=_PORT),  # analytics
+}
+# For looking; with this, who may see Flower may also stop workers, revoke tasks and send others.
+FLOWER_ALLOWS_ACTIONS = env.bool("FLOWER_ALLOWS_ACTIONS", False)
+# Where a browser reaches /flower/ with what is below it, if neither on this site nor on the ports.
 FLOWER_URL = env.str("FLOWER_URL", "")
-# Opens /flower/metrics and /flower/healthcheck to a bearer; empty: to nobody.
+# Opens metrics and healthcheck below /flower/shop/ and its like to a bearer; empty: to nobody.
 FLOWER_METRICS_TOKEN = env.str("FLOWER_METRICS_TOKEN", "")
 
 # Opens /metrics, and the details of /health/tasks, to a bearer; empty: to nobody.

@@ -10,6 +10,7 @@ from development.server import ServerFailed
 PORTS = {
     "PORT": (8000, "the shop", None),
     "FLOWER_PORT": (5555, "Flower", None),
+    "ANALYTICS_FLOWER_PORT": (5556, "Flower of analytics", None),  # analytics
     "MAIL_PORT": (8025, "the caught mails", "EMAIL_URL"),
     "PAYMENTS_PORT": (8081, "the payment provider", "PAYMENTS_URL"),
 }

@@ -65,8 +65,8 @@ def parse() -> argparse.Namespace:
         description="Start the shop and all that it needs; Ctrl-C stops everything.",
         epilog="Variables in the environment or in .env: DATABASE_URL, BROKER_URL, "
         "ANALYTICS_BROKER_URL, EMAIL_URL and PAYMENTS_URL name servers to use instead of started "
-        "ones; PORT, FLOWER_PORT, MAIL_PORT, PAYMENTS_PORT, BROKER_PORT and ANALYTICS_BROKER_PORT "
-        "name ports; STAFF_EMAIL names the staff user.",
+        "ones; PORT, FLOWER_PORT, ANALYTICS_FLOWER_PORT, MAIL_PORT, PAYMENTS_PORT, BROKER_PORT and "
+        "ANALYTICS_BROKER_PORT name ports; STAFF_EMAIL names the staff user.",
     )
     parser.add_argument("--port", type=port, help="the shop's port (default: PORT, or 8000)")
     parser.add_argument(

@@ -9,6 +9,8 @@ SECRET_KEY_FALLBACKS = os.environ.get("SECRET_KEY_FALLBACK", "").split()
 ALLOWED_HOSTS = ["127.0.0.1"]
 ROOT_URLCONF = "project.urls"
 INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes"]
+if os.environ.get("FLOWER_AUTH_APP", "1") == "1":
+    INSTALLED_APPS += ["flower_auth"]
 if os.environ.get("SESSIONS_APP", "1") == "1":
     INSTALLED_APPS += ["django.contrib.sessions"]
 SESSION_ENGINE = os.environ.get("SESSION_ENGINE", "django.contrib.sessions.backends.db")

@@ -27,10 +27,10 @@ ARGUMENTS = (
 
 
 @contextmanager
-def open_chromium(*, scripts: bool = True) -> Iterator[Chrome]:
-    """Start a browser of 1100x800, and end it with all that it wrote."""
+def open_chromium(*more: str, scripts: bool = True) -> Iterator[Chrome]:
+    """Start a browser of 1100x800, with `more` arguments; end it with all that it wrote."""
     with tempfile.TemporaryDirectory(prefix="browser-", ignore_cleanup_errors=True) as profile:
-        driver = Chrome(options=_options(profile, scripts), service=Service(_driver_path()))
+        driver = Chrome(options=_options(profile, scripts, more), service=Service(_driver_path()))
         try:
             driver.set_page_load_timeout(WAIT_SECONDS)
             yield driver
@@ -38,10 +38,10 @@ def open_chromium(*, scripts: bool = True) -> Iterator[Chrome]:
             driver.quit()
 
 
-def _options(profile: str, scripts: bool) -> ChromeOptions:
+def _options(profile: str, scripts: bool, more: Sequence[str]) -> ChromeOptions:
     options = ChromeOptions()
     options.binary_location = _browser_path()
-    for argument in (*ARGUMENTS, "--window-size=1100,800", f"--user-data-dir={profile}"):
+    for argument in (*ARGUMENTS, *more, "--window-size=1100,800", f"--user-data-dir={profile}"):
         options.add_argument(argument)
     if not scripts:
         options.add_experimental_option(

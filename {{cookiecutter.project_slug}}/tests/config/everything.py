@@ -103,8 +103,9 @@ def address(route: str, keys: dict[str, Any]) -> str:
     model = "/".join(route.split("/")[1:3])
     parts = {
         # These first: a part of them looks like one below.
-        "^flower/(?P<path>.+)$": "flower/tasks",
+        "^flower/(?P<name>[^/]+)/(?P<path>.+)$": "flower/shop/tasks",
         "(?P<url>.*)$": "no/such/page",
+        "<name>": "shop",
         "<path:content_type_id>": keys["content type"],
         "<path:object_id>": keys.get(model, keys["purchases/product"]),
         "<id>": keys["accounts/user"],

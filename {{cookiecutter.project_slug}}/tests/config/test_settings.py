@@ -91,6 +91,8 @@ def test_what_is_missing_is_said_in_one_line(command: tuple[str, ...]) -> None:
         ("LOG_LEVEL", "loud"),
         ("LOG_FORMAT", "xml"),
         ("FLOWER_PORT", "abc"),
+        ("ANALYTICS_FLOWER_PORT", "0"),  # analytics
+        ("FLOWER_ALLOWS_ACTIONS", "perhaps"),
         ("FLOWER_PORT", "99999"),
         ("FLOWER_URL", "flower.example.com"),
         ("WORKER_SHUTDOWN_SECONDS", "soon"),

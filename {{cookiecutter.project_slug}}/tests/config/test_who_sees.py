@@ -39,8 +39,11 @@ ADDRESSES = {
     "backoffice/": ("staff", "nobody"),
     "backoffice/rebuild/": ("nobody", "staff"),
     "backoffice/status.json": ("staff", "nobody"),
-    "flower/": ("staff", "nobody"),
-    "^flower/(?P<path>.+)$": ("staff", "nobody"),
+    "tasks/": ("on call", "nobody"),
+    "tasks/queues/": ("nobody", "on call"),
+    "flower/": ("on call", "nobody"),
+    "flower/<name>/": ("on call", "nobody"),
+    "^flower/(?P<name>[^/]+)/(?P<path>.+)$": ("on call", "nobody"),
     # One word for everybody; details for staff, in test_health.py.
     "health/live": ("everybody", "nobody"),
     "health/ready": ("everybody", "nobody"),

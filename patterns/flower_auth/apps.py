@@ -1,0 +1,12 @@
+"""The app: all that it brings is the permission to see Flower."""
+
+from django.apps import AppConfig
+
+
+class FlowerAuthConfig(AppConfig):
+    """Registered as `flower_auth`, whatever the package is called."""
+
+    name = __package__
+    label = "flower_auth"
+    verbose_name = "Flower"
+    default_auto_field = "django.db.models.BigAutoField"

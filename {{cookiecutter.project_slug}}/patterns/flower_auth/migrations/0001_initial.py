@@ -1,0 +1,1 @@
+{{ pattern("flower_auth/migrations/0001_initial.py") }}

@@ -242,7 +242,8 @@ def _kept(app: Celery, name: str, task: Any, options: Mapping[str, Any], limit: 
 
 
 def _refuse_large_headers(name: str, kept: Mapping[str, Any]) -> None:
-    sizes = {key: len(str(dumps(kept[key]))) for key in ("headers", *IN_MESSAGE) if key in kept}
+    travelling = [key for key in ("headers", *IN_MESSAGE) if key in kept]
+    sizes = {key: len(arguments.KOMBUS.encode(kept[key])) for key in travelling}
     if (total := sum(sizes.values())) > HEADER_BYTES:
         largest = ", ".join(f"{key} {size:,}" for key, size in sizes.items() if size > 1000)
         raise ArgumentsRefused(

@@ -98,7 +98,8 @@ def check_brokers(app_configs: Apps, **_: Any) -> list[CheckMessage]:
     return [
         Error(
             f"{one} and {other} are the same broker.",
-            hint="Give each app a server of its own, not a database: a flood of one would stop the other.",
+            hint="Give each app a server of its own, not a database: a flood of one would stop the"
+            " other.",
             id="shop.E004",
         )
         for one, other in combinations(sorted(addresses, reverse=True), 2)

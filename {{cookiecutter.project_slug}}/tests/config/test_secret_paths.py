@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from config.secret_paths import SECRET

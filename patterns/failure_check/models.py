@@ -1,8 +1,9 @@
 """The rows: one an alarm, one a process that lives, one a measured number, and the last run."""
 
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
+
+from .fields import TextArray
 
 
 class Alarm(models.Model):
@@ -17,8 +18,8 @@ class Alarm(models.Model):
     told_at = models.DateTimeField(null=True, help_text="When it was last begun to be told.")
     # Gone, and somebody is still to be told so; raised again meanwhile, it is NULL again.
     cleared_at = models.DateTimeField(null=True)
-    told = ArrayField(models.TextField(), help_text="By which paths it was told.")
-    owed = ArrayField(models.TextField(), help_text="By which paths it has yet to be told.")
+    told = TextArray(help_text="By which paths it was told.")
+    owed = TextArray(help_text="By which paths it has yet to be told.")
 
     class Meta:
         """Looked at by pages; written by the checks alone."""
@@ -37,7 +38,7 @@ class Heartbeat(models.Model):
     name = models.TextField(primary_key=True, help_text='"beat", "relay", "worker mail@host".')
     host = models.TextField()
     pid = models.IntegerField()
-    queues = ArrayField(models.TextField(), help_text="What a worker takes from.")
+    queues = TextArray(help_text="What a worker takes from.")
     started_at = models.DateTimeField(db_default=Now())
     at = models.DateTimeField(db_default=Now())
 

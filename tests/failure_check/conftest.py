@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import django
 import pytest
 from django.db import connection
 
-from tests.queued_mail.conftest import SMTPServer, deliver_to, free_port, shared_database
+from tests.queued_mail.conftest import SMTPServer, free_port, shared_database
 
 # isort: split
 # Models can be imported once that module has configured Django.
@@ -111,6 +112,10 @@ def smtp(settings: Any) -> Iterator[SMTPServer]:
 
 
 def mail_to(settings: Any, port: int) -> None:
-    if not hasattr(settings, "MAILERS"):
-        settings.EMAIL_HOST = "127.0.0.1"
-    deliver_to(settings, port)
+    """Deliver to this port, past what Django's test runner put in the place of SMTP."""
+    if django.VERSION >= (6, 1):
+        options = {"host": "127.0.0.1", "port": port}
+        backend = "django.core.mail.backends.smtp.EmailBackend"
+        settings.MAILERS = {"delivery": {"BACKEND": backend, "OPTIONS": options}}
+    else:
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port

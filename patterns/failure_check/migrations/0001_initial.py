@@ -1,8 +1,9 @@
 """The tables. Few rows each, but samples: a chart of two days."""
 
-import django.contrib.postgres.fields
 import django.db.models.functions.datetime
 from django.db import migrations, models
+
+from ..fields import TextArray
 
 
 class Migration(migrations.Migration):
@@ -30,19 +31,11 @@ class Migration(migrations.Migration):
                 ("cleared_at", models.DateTimeField(null=True)),
                 (
                     "told",
-                    django.contrib.postgres.fields.ArrayField(
-                        base_field=models.TextField(),
-                        help_text="By which paths it was told.",
-                        size=None,
-                    ),
+                    TextArray(help_text="By which paths it was told."),
                 ),
                 (
                     "owed",
-                    django.contrib.postgres.fields.ArrayField(
-                        base_field=models.TextField(),
-                        help_text="By which paths it has yet to be told.",
-                        size=None,
-                    ),
+                    TextArray(help_text="By which paths it has yet to be told."),
                 ),
             ],
             options={
@@ -65,11 +58,7 @@ class Migration(migrations.Migration):
                 ("pid", models.IntegerField()),
                 (
                     "queues",
-                    django.contrib.postgres.fields.ArrayField(
-                        base_field=models.TextField(),
-                        help_text="What a worker takes from.",
-                        size=None,
-                    ),
+                    TextArray(help_text="What a worker takes from."),
                 ),
                 (
                     "started_at",

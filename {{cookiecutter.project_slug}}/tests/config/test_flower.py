@@ -14,6 +14,7 @@ from functools import partial
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
@@ -128,6 +129,10 @@ def test_a_login_of_the_shop_opens_each_flower_to_those_on_call(
         for path in ("", "tasks", "broker", "api/tasks", "metrics", "healthcheck"):
             assert flower.status(path, staff) == 200, path
             assert flower.status(path) in {401, 403}, path
+        with flower.ask("broker", staff) as page:
+            variable = "BROKER_URL" if name == "shop" else f"{name}_broker_url".upper()
+            own = urlsplit(worker_environment()[variable])
+            assert f"{own.hostname}:{own.port}/" in page.read().decode()
         User.objects.get().groups.clear()
         assert flower.status("tasks", staff) == 403
         User.objects.update(is_staff=False, is_superuser=True)

@@ -35,7 +35,7 @@ TAKEN = frozenset(
     {
         *("accounts", "analytics", "backoffice", "config", "deploy", "development", "payments"),
         *("purchases", "patterns", "idempotency", "queued_mail", "manage", "start", "procfile"),
-        *("project", "static", "staticfiles", "templates", "test", "tests", "var"),
+        *("project", "static", "staticfiles", "tasks_page", "templates", "test", "tests", "var"),
         *("aux", "con", "nul", "prn"),
     }
 )

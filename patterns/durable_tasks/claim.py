@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError, connections
 
-from . import configuration
+from . import configuration, fresh
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +75,8 @@ def claim(task_id: str, publication: str, worker: str) -> Claim | None:
 
     A database that is away is waited for: nothing else could run either; and so are callers whose
     unique key the row has, until they commit. Raises what the database raises after that. Crash
-    before the commit: the row stays published, and is published again when that lease ends.
+    before the commit, or a soft time limit: the row stays published, and is published again when
+    that lease ends.
     Duplicate message: None, as for any token that is not the current one.
     """
     parameters = {
@@ -90,6 +92,11 @@ def claim(task_id: str, publication: str, worker: str) -> Claim | None:
     while True:
         try:
             return _claim(parameters)
+        except SoftTimeLimitExceeded:
+            # Left at work in the server, the statement could yet claim the row, for nobody.
+            fresh.canceller()()
+            fresh.drop_own()
+            raise
         except (OperationalError, InterfaceError) as error:
             if time.monotonic() > deadline:
                 raise

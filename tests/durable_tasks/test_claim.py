@@ -18,6 +18,7 @@ from django.utils import timezone
 from durable_shop import tasks
 from durable_shop.celery import app
 
+from patterns.durable_tasks import claim as claim_module
 from patterns.durable_tasks.cancel import cancel
 from patterns.durable_tasks.claim import claim, is_dead_here, process_name
 from patterns.durable_tasks.models import QueueRow, State, TaskRow
@@ -101,8 +102,11 @@ def test_what_may_not_start_is_left_to_its_lease_where_a_transaction_holds_it(wh
     assert (stored.state, stored.publication) == (State.PUBLISHED, row.publication)
 
 
-def test_a_soft_time_limit_during_the_claim_leaves_none_that_claims_for_nobody() -> None:
+def test_a_soft_time_limit_during_the_claim_leaves_none_that_claims_for_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Given a caller that holds the row, when the limit strikes and the caller commits after it."""
+    monkeypatch.setattr(claim_module, "HELD_FOR_SECONDS", 60)
     row, main = published(unique_key="k"), threading.get_ident()
     is_held, goes_on = threading.Event(), threading.Event()
 

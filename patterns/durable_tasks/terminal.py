@@ -53,13 +53,18 @@ def add_consent(parser: CommandParser) -> None:
 
 @contextmanager
 def talking() -> Iterator[None]:
-    """Tell in a line that the database does not answer, and show what a terminal cannot as \\x.."""
+    """Tell in a line that the database does not answer, and show what a terminal cannot as \\x..
+
+    Ctrl-C ends it as a shell expects.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         yield
     except (OperationalError, InterfaceError) as error:
         raise CommandError(f"The database does not answer: {first_line(error)}") from error
+    except KeyboardInterrupt:
+        sys.exit(ABANDONED)
 
 
 def broken_off(done: int, total: int, what: str, error: Exception) -> CommandError:

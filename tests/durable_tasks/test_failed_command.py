@@ -17,7 +17,7 @@ from django.utils import timezone
 from durable_shop import tasks
 from durable_shop.celery import app
 
-from patterns.durable_tasks import fresh, obstacles, terminal
+from patterns.durable_tasks import failed, fresh, obstacles, selection, terminal
 from patterns.durable_tasks.models import Event, State, TaskRow
 from tests.durable_tasks.conftest import Start, fail_if_ended
 from tests.durable_tasks.failures import fail, fail_many, history, states
@@ -353,6 +353,21 @@ def test_a_terminal_that_has_not_all_characters_is_shown_escapes(start: Start) -
     process = start("-m", "durable_shop.manage", "failed", "list", PYTHONIOENCODING="ascii")
     assert process.process.wait(60) == 0, process.words
     assert "Gr\\xfc\\xdfe" in process.words
+
+
+@pytest.mark.parametrize("command", ["failed list", "failed replay --all", "tasks list"])
+def test_ctrl_c_while_the_database_is_asked_shows_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("rows", "count"):
+        for module in (failed, selection):
+            monkeypatch.setattr(module, name, interrupt)
+    with pytest.raises(SystemExit) as ended:
+        run(*command.split())
+    assert ended.value.code == 130
 
 
 _WAITS_FOR_A_LOCK = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"

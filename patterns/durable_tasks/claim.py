@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError, connections
 
-from . import configuration
+from . import configuration, fresh, locks
 
 logger = logging.getLogger(__name__)
 
-# A worker that cannot reach the database, or whose row a caller with its unique key still holds,
-# waits so long before it drops a message; the row stays.
+# A worker that cannot reach the database waits so long before it drops a message; the row stays.
 CLAIM_FOR_SECONDS = 20
+# So long for a caller who still holds the row by its unique key. Not longer: one transaction may
+# hold as many rows as a window has, while other tasks wait for these processes.
+HELD_FOR_SECONDS = 5
 PAUSE_SECONDS = 0.5
 # A connection that was used so recently is taken to live.
 ANSWERED_SECONDS = 5
@@ -72,10 +75,11 @@ WHERE id = (
 def claim(task_id: str, publication: str, worker: str) -> Claim | None:
     """Claim the row that a message names; None where there is nothing to start.
 
-    A database that is away is waited for: nothing else could run either; and so are callers whose
-    unique key the row has, until they commit. Raises what the database raises after that. Crash
-    before the commit: the row stays published, and is published again when that lease ends.
-    Duplicate message: None, as for any token that is not the current one.
+    A database that is away is waited for: nothing else could run either; and, for less long, so are
+    callers whose unique key the row has, until they commit. Raises what the database raises after
+    that. Crash before the commit, or a soft time limit: the row stays published, and is published
+    again when that lease ends. Duplicate message: None, as for any token that is not the current
+    one.
     """
     parameters = {
         "id": task_id,
@@ -86,12 +90,18 @@ def claim(task_id: str, publication: str, worker: str) -> Claim | None:
         "process": process_name(os.getpid()),
         "lease": configuration.lease_seconds(),
     }
-    deadline = time.monotonic() + CLAIM_FOR_SECONDS
+    began = time.monotonic()
     while True:
         try:
             return _claim(parameters)
+        except SoftTimeLimitExceeded:
+            # Left at work in the server, the statement could yet claim the row, for nobody.
+            fresh.canceller()()
+            fresh.drop_own()
+            raise
         except (OperationalError, InterfaceError) as error:
-            if time.monotonic() > deadline:
+            patience = HELD_FOR_SECONDS if locks.is_timeout(error) else CLAIM_FOR_SECONDS
+            if time.monotonic() > began + patience:
                 raise
             logger.warning("Task %s is not claimed yet: %s", task_id, error)
             time.sleep(PAUSE_SECONDS)

@@ -124,8 +124,8 @@ def _existing(cursor: Any, row: NewRow) -> UUID:
     """Return the id of the row that stands for this one; raise where none can."""
     if row.unique_key is not None:
         cursor.execute(_STANDS_FOR_IT, [row.unique_key])
-        if found := cursor.fetchone():
-            return UUID(str(found[0]))
+        if found := cursor.fetchone()[0]:
+            return UUID(str(found))
     cursor.execute(_SAME_ID, [row.id])
     if same := cursor.fetchone():
         return _same(row, *same)
@@ -139,7 +139,8 @@ def _existing(cursor: Any, row: NewRow) -> UUID:
 
 # Locked until the caller's transaction ends: a run that began before would not see what the caller
 # has changed, and nothing would run after the commit. Shared: callers do not wait for each other.
-_STANDS_FOR_IT = "SELECT id FROM durable_tasks_task WHERE unique_key = %s FOR SHARE"
+# A function (migration 0004): a worker that wants the row goes before new callers.
+_STANDS_FOR_IT = "SELECT durable_tasks_stands_for(%s)"
 _SAME_ID = "SELECT name, arguments, state FROM durable_tasks_task WHERE id = %s"
 FAILED = 4
 

@@ -59,13 +59,18 @@ def bounded_for_people() -> Iterator[Any]:
             if is_callers:  # what it waits for afterwards is its own affair
                 cursor.execute("SELECT set_config('lock_timeout', %s, true)", [before])
     except OperationalError as error:
-        if _code(error) != LOCK_NOT_AVAILABLE:
+        if not is_timeout(error):
             raise
         raise TasksHeld(
             f"Another transaction has held these rows for {LOCK_SECONDS} s: they are as they were."
             " Try again; if it stays so, pg_stat_activity shows which one is idle in transaction,"
             " and pg_terminate_backend(pid) ends it."
         ) from error
+
+
+def is_timeout(error: BaseException) -> bool:
+    """Tell whether a lock was waited for in vain."""
+    return _code(error) == LOCK_NOT_AVAILABLE
 
 
 def is_refusal(error: BaseException) -> bool:

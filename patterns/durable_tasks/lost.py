@@ -26,15 +26,15 @@ SENT_SECONDS = 4
 # and not thousands, and what has a long way to its turn gets there. An old copy starts nothing.
 HIDDEN_SECONDS = 600
 
-# Here and in publication.py, a row that somebody holds is passed over: a caller with its unique key
-# may do so for long, and a relay that waited for one would publish nothing.
+# Callers who share a row by its unique key are no obstacle to what leaves the key as it is.
 _HOLD = """
 WITH fast AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
 UPDATE durable_tasks_task SET leased_until = now()
     + make_interval(secs => least(%(held)s, %(lease)s)) FROM fast
 WHERE fast.set_config IS NOT NULL AND id = ANY(ARRAY(
     SELECT id FROM durable_tasks_task WHERE queue = %(queue)s AND state = 2
-        AND leased_until <= now() ORDER BY leased_until LIMIT %(window)s FOR UPDATE SKIP LOCKED))
+        AND leased_until <= now() ORDER BY leased_until LIMIT %(window)s
+        FOR NO KEY UPDATE SKIP LOCKED))
 RETURNING id, publication, now() + make_interval(secs => %(lease)s)
 """
 # How many were taken: those that are published, but for what was marked since, less those that the
@@ -74,19 +74,20 @@ UPDATE durable_tasks_task SET state = 1, publication = NULL, leased_until = NULL
 FROM fast WHERE fast.set_config IS NOT NULL AND id = ANY(ARRAY(
     SELECT t.id FROM again JOIN durable_tasks_task t
         ON t.id = again.id AND t.publication = again.publication
-    WHERE t.state = 2 FOR UPDATE OF t SKIP LOCKED))
+    WHERE t.state = 2 FOR NO KEY UPDATE OF t SKIP LOCKED))
 """
 _EXTEND = """
 UPDATE durable_tasks_task SET leased_until = now() + make_interval(secs => %(lease)s)
 WHERE id = ANY(ARRAY(
     SELECT t.id FROM unnest(%(ids)s::uuid[], %(publications)s::uuid[]) AS h (id, publication)
     JOIN durable_tasks_task t ON t.id = h.id AND t.publication = h.publication
-    WHERE t.state = 2 FOR UPDATE OF t SKIP LOCKED))
+    WHERE t.state = 2 FOR NO KEY UPDATE OF t SKIP LOCKED))
 """
 _END_ALL = """
 UPDATE durable_tasks_task SET leased_until = now() WHERE id = ANY(ARRAY(
     SELECT id FROM durable_tasks_task
-    WHERE state = 2 AND leased_until < now() + make_interval(secs => %s) FOR UPDATE SKIP LOCKED))
+    WHERE state = 2 AND leased_until < now() + make_interval(secs => %s)
+    FOR NO KEY UPDATE SKIP LOCKED))
 """
 
 

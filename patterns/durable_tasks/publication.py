@@ -56,7 +56,7 @@ _OURS = """
 WHERE id = ANY(ARRAY(
     SELECT t.id FROM unnest(%s::uuid[], %s::uuid[]) AS marked (id, publication)
     JOIN durable_tasks_task t ON t.id = marked.id AND t.publication = marked.publication
-    WHERE t.state = 2 FOR UPDATE OF t SKIP LOCKED))
+    WHERE t.state = 2 FOR NO KEY UPDATE OF t SKIP LOCKED))
 """
 _UNMARK = f"""
 UPDATE durable_tasks_task SET state = 1, publication = NULL, leased_until = NULL {_OURS}

@@ -126,7 +126,13 @@ class Run:
                 name = session_name(self.claim.token)
                 cursor.execute(f"SET LOCAL application_name = '{name}'")
             self._cancel_statement = fresh.canceller()
-            yield
+            try:
+                yield
+            except BaseException as error:
+                # Before Django closes the connection: a pooler forgets then whose statement it is.
+                if _is_late(error):
+                    self._cancel_statement()
+                raise
             self.is_in_doubt = True  # until COMMIT has been answered
 
     def _drop_dead_connection(self) -> None:

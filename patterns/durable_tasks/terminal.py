@@ -1,16 +1,20 @@
 """What the commands say on a terminal, and what they read from one."""
 
 import getpass
+import io
 import os
 import re
 import socket
 import sys
-from collections.abc import Sequence
+from argparse import ArgumentTypeError
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from .selection import Selection
@@ -20,6 +24,8 @@ CELL_CHARACTERS = 60
 # What is fewer is done before anybody looks.
 PROGRESS_FROM = 2000
 ABANDONED = 130  # as a shell has it for Ctrl-C
+# A list is made in memory, and read by somebody.
+MOST_LISTED = 1_000_000
 
 
 def add_filters(parser: CommandParser, dated: str) -> None:
@@ -32,12 +38,47 @@ def add_filters(parser: CommandParser, dated: str) -> None:
     parser.add_argument("--text", help="with this in task, error or redacted arguments")
 
 
+def add_limit(parser: CommandParser) -> None:
+    """Add how many a list has at most."""
+    parser.add_argument("--limit", type=_limit, default=50, help="default: 50")
+
+
 def add_consent(parser: CommandParser) -> None:
     """Add what goes with a change of many."""
     parser.add_argument("--all", action="store_true", help="all of them; else filters or ids")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done")
     parser.add_argument("--yes", action="store_true", help="do not ask, on a terminal")
     parser.add_argument("--by", default="", metavar="WHO", help="for the history; else you")
+
+
+@contextmanager
+def talking() -> Iterator[None]:
+    """Tell in a line that the database does not answer, and show what a terminal cannot as \\x..
+
+    Ctrl-C ends it as a shell expects.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise CommandError(f"The database does not answer: {first_line(error)}") from error
+    except KeyboardInterrupt:
+        sys.exit(ABANDONED)
+
+
+def broken_off(done: int, total: int, what: str, error: Exception) -> CommandError:
+    """Return what a person hears of a database that was lost in the middle of a change of many."""
+    # Whether the thousand under way was committed, a lost connection does not tell.
+    return CommandError(
+        f"The database broke off: {done:,} of {counted(total)} or a thousand more are {what}, and"
+        f" the rest is as it was. Ask for it again once the database is back: {first_line(error)}"
+    )
+
+
+def first_line(error: Exception) -> str:
+    """Return the beginning of what a database says, without its advice."""
+    return printable(str(error).partition("\n")[0])
 
 
 def selection(options: dict[str, Any], **more: Any) -> Selection:
@@ -80,8 +121,11 @@ def agreed(question: str) -> bool:
     """Ask, where there is somebody to answer; a script has said what it wants. Ctrl-C exits."""
     if not sys.stdin.isatty():
         return True
+    # Not by input(): what a command writes may go to a file, and nobody would see the question.
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
     try:
-        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+        return input().strip().lower() in ("y", "yes")
     except EOFError:
         return False
     except KeyboardInterrupt:
@@ -134,3 +178,10 @@ def zone() -> str:
 def counted(number: int, what: str = "task") -> str:
     """Return "1 task", "12,000 tasks"."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _limit(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= number <= MOST_LISTED:
+        raise ArgumentTypeError(f"{text!r:.40} is not a number from 1 to {MOST_LISTED:,}")
+    return number

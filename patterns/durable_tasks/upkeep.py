@@ -24,7 +24,7 @@ REST_SECONDS = 10
 _PROMOTE = """
 UPDATE durable_tasks_task SET state = 1 WHERE id = ANY(ARRAY(
     SELECT id FROM durable_tasks_task WHERE state = 0 AND due_at <= now()
-    ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED))
+    ORDER BY due_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED))
 """
 _EXPIRE = """
 UPDATE durable_tasks_task SET state = 4, reason = 'expired', failed_at = now(), unique_key = NULL,

@@ -108,6 +108,17 @@ def wrong_surroundings() -> Iterator[CheckMessage]:
             f'"{__package__}.backend.EmailBackend".',
             id="queued_mail.W002",
         )
+    if settings.ADMINS and any(map(mails_through_queue, logging.getLogger("django").handlers)):
+        yield Warning(
+            "Django mails errors to ADMINS through the queue: not while the database is away.",
+            hint=f'In LOGGING set "loggers": {{"django": {{"handlers": []}}}}, and give the root '
+            f'logger a handler of class "{__package__}.error_mails.ErrorMailHandler".',
+            id="queued_mail.W005",
+        )
+    try:
+        limit = deliver.time_limit
+    except Exception:  # another task of the project cannot be made, so none is: that one's error
+        return
     broker = str(current_app.conf.broker_url or "").partition(":")[0]
     transport_options = current_app.conf.broker_transport_options or {}
     is_silent = broker in SILENT_BROKERS and not transport_options.get("socket_timeout")
@@ -118,17 +129,10 @@ def wrong_surroundings() -> Iterator[CheckMessage]:
             '"socket_connect_timeout": 2} (seconds).',
             id="queued_mail.W003",
         )
-    if settings.ADMINS and any(map(mails_through_queue, logging.getLogger("django").handlers)):
-        yield Warning(
-            "Django mails errors to ADMINS through the queue: not while the database is away.",
-            hint=f'In LOGGING set "loggers": {{"django": {{"handlers": []}}}}, and give the root '
-            f'logger a handler of class "{__package__}.error_mails.ErrorMailHandler".',
-            id="queued_mail.W005",
-        )
-    if configuration.lease().total_seconds() <= deliver.time_limit:
+    if configuration.lease().total_seconds() <= limit:
         yield Warning(
             "QUEUED_MAIL_LEASE_SECONDS ends before a delivery must: a second one would begin.",
-            hint=f"Set more than {deliver.time_limit} seconds, the hard time limit of "
+            hint=f"Set more than {limit} seconds, the hard time limit of "
             f"{deliver.name}, or leave it out.",
             id="queued_mail.W004",
         )

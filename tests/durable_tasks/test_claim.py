@@ -1,6 +1,7 @@
 """A message starts a row only while its token is the current one and the row may start."""
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -11,11 +12,13 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from celery import Celery
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
 from django.utils import timezone
 from durable_shop import tasks
 from durable_shop.celery import app
 
+from patterns.durable_tasks import claim as claim_module
 from patterns.durable_tasks.cancel import cancel
 from patterns.durable_tasks.claim import claim, is_dead_here, process_name
 from patterns.durable_tasks.models import QueueRow, State, TaskRow
@@ -97,6 +100,57 @@ def test_what_may_not_start_is_left_to_its_lease_where_a_transaction_holds_it(wh
     thread.join()
     stored = TaskRow.objects.get()
     assert (stored.state, stored.publication) == (State.PUBLISHED, row.publication)
+
+
+def test_a_soft_time_limit_during_the_claim_leaves_none_that_claims_for_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Given a caller that holds the row, when the limit strikes and the caller commits after it."""
+    monkeypatch.setattr(claim_module, "HELD_FOR_SECONDS", 60)
+    row, main = published(unique_key="k"), threading.get_ident()
+    is_held, goes_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            tasks.write_note.apply_async(("x",), unique_key="k")
+            is_held.set()
+            goes_on.wait(60)
+        connection.close()
+
+    def strike() -> None:
+        eventually(lambda: claims("wait_event_type = 'Lock'") == 1)
+        connection.close()
+        signal.pthread_kill(main, signal.SIGUSR1)
+
+    def late(*_: Any) -> None:
+        raise SoftTimeLimitExceeded
+
+    before, threads = signal.signal(signal.SIGUSR1, late), [threading.Thread(target=hold)]
+    try:
+        threads[0].start()
+        assert is_held.wait(30)
+        threads.append(threading.Thread(target=strike))
+        threads[1].start()
+        with pytest.raises(SoftTimeLimitExceeded):
+            claimed(row)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        goes_on.set()
+        for thread in threads:
+            thread.join()
+    eventually(lambda: claims("state = 'active'") == 0)
+    assert TaskRow.objects.get().state == State.PUBLISHED
+    assert claimed(row)
+
+
+def claims(condition: str) -> int:
+    """Count the sessions in which a claim is at work."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT count(*) FROM pg_stat_activity WHERE {condition}"
+            " AND query LIKE '%durable_tasks_claim(%' AND pid <> pg_backend_pid()"
+        )
+        return int(cursor.fetchone()[0])
 
 
 def test_a_cancelled_one_is_not_started() -> None:

@@ -24,6 +24,7 @@ from durable_shop.models import Note
 from patterns.durable_tasks import claim, enqueue, lost, publication, upkeep
 from patterns.durable_tasks.errors import ArgumentsRefused, NotKept, OtherDatabase, QueueFull
 from patterns.durable_tasks.models import QueueRow, State, TaskRow
+from tests.queued_mail.conftest import eventually
 
 Enqueue = Callable[[], Any]
 
@@ -232,7 +233,10 @@ def on_its_way(unique_key: str) -> TaskRow:
 
 
 @pytest.mark.parametrize("commits", [True, False])
-def test_a_run_sees_what_the_callers_changed_for_whom_it_stands(commits: bool) -> None:
+def test_a_run_sees_what_the_callers_changed_for_whom_it_stands(
+    commits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim, "HELD_FOR_SECONDS", 60)
     row, seen = on_its_way("k"), []
 
     def run() -> None:
@@ -268,61 +272,105 @@ def test_callers_with_the_key_of_one_row_do_not_wait_for_each_other() -> None:
     assert ids == [str(row.id)]
 
 
-def test_a_scheduled_row_keeps_its_time_and_is_not_published_before_the_commit() -> None:
-    first = tasks.write_note.apply_async(("one",), unique_key="k", countdown=3600)
-    TaskRow.objects.update(due_at=timezone.now())
-    due_at = TaskRow.objects.get().due_at
+def beside(run: Callable[[], object]) -> None:
+    """Do it in another session, while this one holds a row."""
 
-    def relay() -> None:
-        upkeep.promote()
+    def alone() -> None:
+        run()
         connection.close()
+        done.append(True)
 
+    done: list[bool] = []
+    thread = threading.Thread(target=alone)
+    thread.start()
+    thread.join(60)
+    assert done
+
+
+def test_a_row_that_is_held_by_its_key_is_due_published_and_looked_for_as_others() -> None:
+    first = tasks.write_note.apply_async(("one",), unique_key="k", countdown=3600)
+    QueueRow.objects.create(name="default")
+    TaskRow.objects.update(due_at=timezone.now())
+    due_at, marked = TaskRow.objects.get().due_at, []
     with transaction.atomic():
         assert tasks.write_note.apply_async(("two",), unique_key="k").id == first.id
-        thread = threading.Thread(target=relay)
-        thread.start()
-        thread.join(30)
-        assert TaskRow.objects.get().state == State.SCHEDULED
-    upkeep.promote()
-    assert (TaskRow.objects.get().state, TaskRow.objects.get().due_at) == (State.READY, due_at)
-
-
-def test_a_relay_waits_for_no_caller_that_holds_a_row_by_its_key() -> None:
-    row = on_its_way("k")
-    marked = publication.Marked(
-        id=row.id, publication=row.publication, name="", rank=0, shown="", options="", retries=0
-    )
-    done: list[str] = []
-
-    def relay() -> None:
-        lost.look_for_all()
-        publication.doubt([marked])
-        publication.unmark([marked])
-        with connection.cursor() as cursor:
-            values = {"ids": [row.id], "publications": [row.publication], "queue": "default"}
-            values |= {"lease": 30, "marked_by": timezone.now(), "depth": 0, "hidden": 600}
-            cursor.execute(lost._AGAIN, values)
-            cursor.execute(lost._EXTEND, values)
-        connection.close()
-        done.append("all")
-
+        beside(upkeep.promote)
+        beside(lambda: marked.extend(publication.mark("default")))
+        assert [str(row.id) for row in marked] == [first.id]
+        TaskRow.objects.update(leased_until=timezone.now())
     with transaction.atomic():
-        tasks.write_note.apply_async(("two",), unique_key="k")
-        thread = threading.Thread(target=relay)
-        thread.start()
-        thread.join(30)
-        assert done == ["all"]
-    assert TaskRow.objects.get().publication == row.publication
+        tasks.write_note.apply_async(("three",), unique_key="k")
+        beside(lambda: lost.publish_again("default", lambda: 0))
+        assert TaskRow.objects.get().state == State.READY
+        beside(lambda: marked.extend(publication.mark("default")))
+        beside(lambda: publication.doubt(marked))
+        beside(lambda: publication.unmark(marked))
+        assert (TaskRow.objects.get().state, TaskRow.objects.get().due_at) == (State.READY, due_at)
+
+
+def test_a_key_that_is_used_all_the_time_is_started_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Given eight callers of whom some always hold the row, then it is claimed between them."""
+    monkeypatch.setattr(claim, "HELD_FOR_SECONDS", 60)
+    row, is_over = on_its_way("k"), threading.Event()
+
+    def call() -> None:
+        while not is_over.is_set():
+            with transaction.atomic():
+                tasks.write_note.apply_async(("two",), unique_key="k")
+                is_over.wait(0.1)
+        connection.close()
+
+    callers = [threading.Thread(target=call) for _ in range(8)]
+    for caller in callers:
+        caller.start()
+    try:
+        beside(lambda: claim.claim(str(row.id), str(row.publication), "w@test"))
+        assert TaskRow.objects.get(pk=row.id).state == State.RUNNING
+    finally:
+        is_over.set()
+        for caller in callers:
+            caller.join()
+
+
+def test_a_row_that_is_being_claimed_stands_for_nobody() -> None:
+    """Given a claim that commits after a caller has looked for the row, and before it has it."""
+    row, found = on_its_way("k"), []
+
+    def look() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(enqueue._STANDS_FOR_IT, ["k"])
+            found.append(cursor.fetchone()[0])
+        connection.close()
+
+    def waits_for_the_row() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'transactionid'"
+                " AND query LIKE '%durable_tasks_stands_for(%' AND pid <> pg_backend_pid()"
+            )
+            return bool(cursor.fetchone()[0])
+
+    caller = threading.Thread(target=look)
+    with transaction.atomic():
+        assert claim.claim(str(row.id), str(row.publication), "w@test")
+        caller.start()
+        beside(lambda: eventually(waits_for_the_row, 30))
+    caller.join(60)
+    assert found == [None]
 
 
 def test_a_worker_gives_up_a_message_whose_caller_does_not_commit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     row, raised = on_its_way("k"), []
-    monkeypatch.setattr(claim, "CLAIM_FOR_SECONDS", 0.1)
+    # Not as for a database that is away: other tasks could run meanwhile.
+    monkeypatch.setattr(claim, "HELD_FOR_SECONDS", 0.1)
+    monkeypatch.setattr(claim, "CLAIM_FOR_SECONDS", 3600)
 
     def run() -> None:
-        with pytest.raises(OperationalError, match="lock timeout"):
+        with pytest.raises(OperationalError, match="by its unique key"):
             claim.claim(str(row.id), str(row.publication), "w@test")
         raised.append(True)
         connection.close()
@@ -332,7 +380,7 @@ def test_a_worker_gives_up_a_message_whose_caller_does_not_commit(
         thread = threading.Thread(target=run)
         thread.start()
         thread.join(60)
-        assert raised
+        assert raised == [True]
     assert TaskRow.objects.get().state == State.PUBLISHED  # the end of its lease brings it back
 
 

@@ -5,6 +5,7 @@ import json
 import signal
 import threading
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from django.utils import timezone
 from durable_shop import tasks
 from durable_shop.celery import app
 
-from patterns.durable_tasks import fresh, obstacles, terminal
+from patterns.durable_tasks import failed, fresh, obstacles, selection, terminal
 from patterns.durable_tasks.models import Event, State, TaskRow
 from tests.durable_tasks.conftest import Start, fail_if_ended
 from tests.durable_tasks.failures import fail, fail_many, history, states
@@ -74,6 +75,22 @@ def test_equal_failures_are_one_line_with_a_count() -> None:
 def test_an_empty_set_says_so() -> None:
     assert run("failed", "list") == "No failed tasks.\n"
     assert read("failed", "list") == []
+
+
+def test_a_filter_that_matches_nothing_is_not_taken_for_an_empty_set() -> None:
+    fail("one")
+    for filters in (("--task", "shop.mistyped"), (str(uuid4()),)):
+        assert run("failed", "list", *filters) == "No failed task matches; there are others.\n"
+    assert run("failed", "list", "--group", "--queue", "no") == (
+        "No failed task matches; there are others.\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["failed", "tasks"])
+@pytest.mark.parametrize("limit", ["0", "-3", "many", "9" * 30])
+def test_a_limit_that_is_none_is_refused(command: str, limit: str) -> None:
+    with pytest.raises(CommandError, match=r"argument --limit: .* a number from 1 to 1,000,000"):
+        run(command, "list", "--limit", limit)
 
 
 def test_what_was_replayed_and_has_not_ended_is_not_forgotten() -> None:
@@ -284,7 +301,7 @@ def test_who_agrees_or_has_said_yes_is_obeyed(monkeypatch: pytest.MonkeyPatch, c
     fail_many(2)
     monkeypatch.setattr("sys.stdin", Terminal("y\n"))
     assert run("failed", "replay", "--all") == "2 tasks replayed.\n"
-    assert "Replay 2 tasks? [y/N]" in capsys.readouterr().out
+    assert "Replay 2 tasks? [y/N]" in capsys.readouterr().err
     fail_many(2)
     monkeypatch.setattr("sys.stdin", Terminal(""))
     assert run("failed", "discard", "--all", "--yes") == "2 tasks discarded.\n"
@@ -304,7 +321,7 @@ def test_an_empty_text_is_not_taken_for_any(command: str) -> None:
 def test_ctrl_c_at_the_question_does_nothing_and_shows_no_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    def interrupt(question: str) -> str:
+    def interrupt() -> str:
         raise KeyboardInterrupt
 
     fail_many(2)
@@ -314,6 +331,43 @@ def test_ctrl_c_at_the_question_does_nothing_and_shows_no_traceback(
         run("failed", "discard", "--all")
     assert (ended.value.code, states()) == (130, {4: 2})
     assert "Nothing was done." in capsys.readouterr().err
+
+
+def test_the_question_is_asked_where_the_answer_is_not_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    fail_many(2)
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    call_command("failed", "discard", "--all", "--json")  # > file
+    written = capsys.readouterr()
+    assert json.loads(written.out)["discarded"] == 2
+    assert "Discard 2 tasks? [y/N]" in written.err
+
+
+def test_a_terminal_that_has_not_all_characters_is_shown_escapes(start: Start) -> None:
+    row = fail("x", error="ValueError: Gr\u00fc\u00dfe " + "long " * 20, traceback="\u00fc")
+    for command in (("list",), ("show", str(row.pk)), ("list", "--group")):
+        process = start("-m", "durable_shop.manage", "failed", *command, PYTHONIOENCODING="ascii")
+        assert process.process.wait(60) == 0, process.words
+    fail("x", error="", reason="error", name="\u00fc")
+    process = start("-m", "durable_shop.manage", "failed", "list", PYTHONIOENCODING="ascii")
+    assert process.process.wait(60) == 0, process.words
+    assert "Gr\\xfc\\xdfe" in process.words
+
+
+@pytest.mark.parametrize("command", ["failed list", "failed replay --all", "tasks list"])
+def test_ctrl_c_while_the_database_is_asked_shows_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("rows", "count"):
+        for module in (failed, selection):
+            monkeypatch.setattr(module, name, interrupt)
+    with pytest.raises(SystemExit) as ended:
+        run(*command.split())
+    assert ended.value.code == 130
 
 
 _WAITS_FOR_A_LOCK = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
@@ -340,6 +394,48 @@ def test_what_is_stopped_midway_has_done_whole_thousands(
     if sent == signal.SIGINT:
         assert f"Stopped: of 60,000 tasks, {60_000 - replayed:,} stay failed." in process.words
         assert "Traceback" not in process.words
+
+
+class Killer(io.StringIO):
+    """Somebody who ends the command's session once two thousand are done."""
+
+    def write(self, text: str) -> int:
+        if text.startswith("2,000 of"):
+            pid = connection.connection.info.backend_pid
+            fresh.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        return super().write(text)
+
+
+@pytest.mark.parametrize(
+    ("command", "done"),
+    [
+        ("failed replay --all", "are replayed"),
+        ("failed discard --all", "are discarded"),
+        ("tasks cancel --all", "are cancelled"),
+    ],
+)
+def test_a_database_that_breaks_off_midway_is_told_in_a_line_with_what_is_done(
+    command: str, done: str
+) -> None:
+    fail_many(4000)
+    if command.startswith("tasks"):
+        TaskRow.objects.update(state=State.READY, failures=0)
+    told = f"2,000 of 4,000 tasks or a thousand more {done}.*terminating connection[^\n]*$"
+    with pytest.raises(CommandError, match=told):
+        call_command(*command.split(), "--yes", stdout=io.StringIO(), stderr=Killer())
+    kinds = Event.objects.filter(kind__in=("replayed", "discarded", "cancelled"))
+    assert kinds.count() == 2000
+
+
+@pytest.mark.parametrize("command", ["failed list", "failed replay --all", "tasks list"])
+def test_a_database_that_is_away_is_told_in_a_line(
+    start: Start, command: str, tmp_path: Path
+) -> None:
+    arguments = ("-m", "durable_shop.manage", *command.split())
+    process = start(*arguments, DURABLE_TEST_DATABASE_HOST=str(tmp_path))
+    assert process.process.wait(60) == 1, process.words
+    assert "CommandError: The database does not answer: " in process.words
+    assert "Traceback" not in process.words
 
 
 def test_many_are_told_of_while_they_are_done(start: Start) -> None:

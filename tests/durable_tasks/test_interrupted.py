@@ -1,7 +1,9 @@
 """A time limit that strikes in the worst place, and a durable message that cannot be a task."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -11,7 +13,9 @@ from durable_shop import ends, tasks
 from durable_shop.models import Note
 
 from patterns.durable_tasks import fresh, malformed
+from patterns.durable_tasks.claim import Claim
 from patterns.durable_tasks.models import State, TaskRow
+from patterns.durable_tasks.run import Run
 from tests.durable_tasks.conftest import Start, notes
 from tests.queued_mail.conftest import eventually
 
@@ -60,6 +64,38 @@ def test_a_time_limit_leaves_no_statement_at_work_and_no_lock(
         assert reason == ("" if where == "retried" else "time_limit"), worker.words
     tasks.write_note.delay("after it")
     eventually(lambda: "after it" in notes())
+
+
+def test_a_statement_is_stopped_while_its_connection_is_open(
+    database: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pooler takes no such wish from a client that has gone, and the statement works on."""
+    are_closed: list[bool] = []
+
+    def canceller() -> Callable[[], None]:
+        raw: Any = connection.connection
+        cancel = own()
+
+        def noted() -> None:
+            are_closed.append(raw.closed)
+            cancel()
+
+        return noted
+
+    def body() -> None:
+        raw: Any = connection.connection
+        raw.pgconn.send_query(b"SELECT pg_sleep(120)")
+        raise SoftTimeLimitExceeded
+
+    own = fresh.canceller
+    monkeypatch.setattr(fresh, "canceller", canceller)
+    task: Any = SimpleNamespace(atomic=True, durable=True, name="late", max_retries=None)
+    values = {"name": "late", "queue": "", "arguments": "", "options": ""}
+    claim = Claim(id=uuid4(), token=uuid4(), retries=0, crashes=0, **values)
+    with pytest.raises(SoftTimeLimitExceeded):
+        Run(task, claim, lambda *_: 1).body(body)
+    assert are_closed[0] is False
+    eventually(lambda: working() == 0)
 
 
 ENDED = (State.SCHEDULED, State.FAILED)

@@ -4,9 +4,12 @@ import logging
 from typing import Any
 
 import pytest
+from celery.exceptions import NotRegistered
 from django.core.checks import run_checks
 from django.utils.log import AdminEmailHandler
 from mail_shop.celery import app
+
+from patterns.queued_mail import checks
 
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
 QUEUE = "patterns.queued_mail.backend.EmailBackend"
@@ -28,6 +31,18 @@ def use_delivery(settings: Any, backend: str, **options: Any) -> None:
 
 
 def test_a_right_configuration_has_no_messages() -> None:
+    assert found() == {}
+
+
+def test_another_task_that_cannot_be_made_is_for_its_own_check_to_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Unmade:
+        @property
+        def time_limit(self) -> int:  # Celery makes all tasks at once, and gives up at a bad one
+            raise NotRegistered("queued_mail.deliver")
+
+    monkeypatch.setattr(checks, "deliver", Unmade())
     assert found() == {}
 
 

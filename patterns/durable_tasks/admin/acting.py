@@ -93,12 +93,14 @@ def _ask(
             request, "None of these tasks is in the failed set now.", messages.WARNING
         )
         return redirect(forms.back(pages, request))
+    possible = total - sum(foreseen.values())
     title = f"{action.verb} {words.count(total, 'failed task')}?"
     return pages.page(
         request,
         "confirm.html",
         title,
-        **{"action": action, "choice": choice, "total": total, "counted": words.count(total)},
+        **{"action": action, "choice": choice, "total": total, "possible": possible},
+        counted=words.count(possible),
         obstacles=[(words.count(number), why) for why, number in foreseen.items()],
         groups=[_group(each) for each in found[:GROUPS_SHOWN]],
         has_more_groups=len(found) > GROUPS_SHOWN,

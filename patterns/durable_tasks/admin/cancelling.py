@@ -104,7 +104,7 @@ def _ask(
     carried = {"total": str(total), **({"running": ",".join(running)} if running else {})}
     shown: dict[str, Any] = {
         **{"action": CANCEL, "running": len(running), "counted": words.count(total)},
-        **{"sample": rows[: acting.SAMPLE_ROWS], "total": total},
+        **{"sample": rows[: acting.SAMPLE_ROWS], "total": total, "possible": total},
         **{"back": forms.back(pages, request), "hidden": forms.hidden(request, choice, **carried)},
     }
     return pages.page(request, "confirm.html", f"Cancel {words.count(total)}?", **shown)

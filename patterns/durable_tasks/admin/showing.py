@@ -15,7 +15,9 @@ LINE_CHARACTERS = 300  # of an error or of arguments in a list
 PAGE_CHARACTERS = 64_000  # of a traceback or of arguments on a page: what people still scroll
 MESSAGE_BYTES = 4_000
 _FRAME = re.compile(r'  File "(?P<path>[^"]*)", line \d+')
-_LIBRARY = re.compile(r"site-packages|dist-packages|lib/python3|<frozen ")
+# What runs the task is no more one's own than a library is.
+_PACKAGE = re.escape("/".join(__package__.split(".")[:-1]))
+_LIBRARY = re.compile(rf"site-packages|dist-packages|lib/python3|<frozen |(^|/){_PACKAGE}/")
 _HEADINGS = ("Traceback (", "The above exception", "During handling")
 
 

@@ -51,10 +51,36 @@ BEGIN
     RETURN inserted;
 END $$;
 """
+# Callers share the row that stands for them until they commit: it is not claimed before, and may be
+# published. Where a key is used all the time there would always be one, so a worker that wants the
+# row closes a gate before it. New callers wait there for half a second: longer than most transactions
+# take, and shorter than it takes PostgreSQL to look for a deadlock. Nobody keeps the gate's lock: the
+# inner block is undone, and the lock with it, of which a transaction with many keys had thousands.
+GATE = 1685418355  # "dur" and a number: of two keys, for one could be the project's own
+STANDS_FOR = f"""
+CREATE FUNCTION durable_tasks_stands_for(of_key text)
+RETURNS uuid LANGUAGE plpgsql {BY_INDEX} AS $$
+DECLARE
+    its_id uuid;
+BEGIN
+    BEGIN
+        PERFORM set_config('lock_timeout', '500ms', true);
+        PERFORM pg_advisory_xact_lock_shared({GATE}, hashtext(of_key));
+        RAISE EXCEPTION 'the gate is open' USING ERRCODE = 'DT001';
+    EXCEPTION WHEN lock_not_available OR SQLSTATE 'DT001' THEN
+        NULL;
+    END;
+    SELECT t.id INTO its_id FROM durable_tasks_task t WHERE t.unique_key = of_key FOR KEY SHARE;
+    RETURN its_id;
+END $$;
+"""  # noqa: S608  constants
+MAY_START = """t.state = 2 AND (t.expires_at IS NULL OR t.expires_at > now())
+            AND NOT EXISTS (SELECT FROM durable_tasks_queue q WHERE q.name = t.queue AND q.is_paused)"""
 # Not waited for by fsync, see claim.py. Paused, expired, cancelled, taken: nothing starts, and
 # what it returns is NULL. One that has claimed already and asks again has started: a pause or an
-# expiry that came in between does not take the row from it. Who holds the row for longer than the
-# lock's timeout is a caller with its unique key: the lease would pass while it is waited for.
+# expiry that came in between does not take the row from it. Callers with its key are waited for by
+# looking: a lock's timeout counts anew for each of them. Locked for update, so that a caller who
+# looks at this moment finds the key gone, and not the row as it was.
 CLAIM = f"""
 CREATE FUNCTION durable_tasks_claim(
     task_id uuid, of_message uuid, new_claim uuid, by_worker text, by_process text,
@@ -62,14 +88,31 @@ CREATE FUNCTION durable_tasks_claim(
     OUT its_name text, OUT its_queue text, OUT its_arguments text, OUT its_options text,
     OUT its_retries int, OUT its_crashes int
 ) LANGUAGE plpgsql {BY_INDEX} SET lock_timeout = '2s' AS $$
+DECLARE
+    its_key text;
+    give_up_at timestamptz := clock_timestamp() + interval '2 seconds';
 BEGIN
+    SELECT t.unique_key INTO its_key FROM durable_tasks_task t
+    WHERE t.id = task_id AND t.publication = of_message AND {MAY_START};
+    IF its_key IS NOT NULL THEN
+        PERFORM pg_advisory_xact_lock({GATE}, hashtext(its_key));
+        LOOP
+            PERFORM FROM durable_tasks_task t WHERE t.id = task_id FOR UPDATE SKIP LOCKED;
+            EXIT WHEN FOUND OR NOT EXISTS (
+                SELECT FROM durable_tasks_task t WHERE t.id = task_id AND t.state = 2);
+            IF clock_timestamp() > give_up_at THEN
+                RAISE EXCEPTION 'a transaction holds the task by its unique key'
+                USING ERRCODE = 'lock_not_available';
+            END IF;
+            PERFORM pg_sleep(0.01);
+        END LOOP;
+    END IF;
     UPDATE durable_tasks_task t SET state = 3, claim = new_claim, worker = by_worker,
         process = by_process, started_at = now(), unique_key = NULL, unknown_since = NULL,
         leased_until = now() + make_interval(secs => lease_seconds)
     WHERE t.id = task_id AND t.publication = of_message
         AND (t.state = 3 AND t.claim = new_claim
-            OR t.state = 2 AND (t.expires_at IS NULL OR t.expires_at > now())
-            AND NOT EXISTS (SELECT FROM durable_tasks_queue q WHERE q.name = t.queue AND q.is_paused))
+            OR {MAY_START})
     RETURNING t.name, t.queue, t.arguments, t.options, t.retries, t.crashes
     INTO its_name, its_queue, its_arguments, its_options, its_retries, its_crashes;
     IF FOUND THEN
@@ -106,7 +149,8 @@ BEGIN
         leased_until = clock_timestamp() + make_interval(secs => lease_seconds)
     WHERE t.id = ANY(ARRAY(
         SELECT c.id FROM durable_tasks_task c WHERE c.queue = of_queue AND c.state = 1
-        ORDER BY c.rank, c.due_at LIMIT window_rows - published FOR UPDATE SKIP LOCKED))
+        ORDER BY c.rank, c.due_at LIMIT window_rows - published
+        FOR NO KEY UPDATE SKIP LOCKED))
     RETURNING t.id, t.publication, t.name, t.rank::int, t.shown, t.options, t.retries,
         extract(epoch FROM t.due_at)::float8;
 END $$;
@@ -173,6 +217,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(ENQUEUE, "DROP FUNCTION durable_tasks_enqueue"),
+        migrations.RunSQL(STANDS_FOR, "DROP FUNCTION durable_tasks_stands_for"),
         migrations.RunSQL(CLAIM, "DROP FUNCTION durable_tasks_claim"),
         migrations.RunSQL(MARK, "DROP FUNCTION durable_tasks_mark"),
         migrations.RunSQL(WAITING, "DROP FUNCTION durable_tasks_waiting"),

@@ -242,10 +242,20 @@ def test_what_cannot_be_replayed_is_told_before_and_after(kim: Client) -> None:
     fail("two")
     asked = kim.get(REPLAY, {"all": "1"})
     assert "1 task cannot be replayed, and will stay in the list" in text_of(asked)
+    assert "Replay 1 task</button>" in asked.content.decode()
     assert "1 task stayed failed" in text_of(confirm(kim, REPLAY, asked))
     page = kim.get(f"{FAILED}{row.pk}/change/")
     assert "It cannot be replayed." in text_of(page)
     assert [each["name"] for each in page.context["buttons"]] == ["discard"]
+
+
+def test_where_none_can_be_replayed_there_is_nothing_to_press(kim: Client) -> None:
+    for n in range(2):
+        fail(n, arguments="", name="", reason="malformed", message=b"\xff")
+    page = kim.get(REPLAY, {"all": "1"}).content.decode()
+    assert "2 tasks cannot be replayed, and will stay in the list" in page
+    assert '<button type="submit" class="button replay"' not in page
+    assert "No, go back" in page
 
 
 def test_a_hook_that_refuses_leaves_its_rows_and_says_why(

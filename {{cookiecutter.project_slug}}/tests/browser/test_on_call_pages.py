@@ -111,6 +111,17 @@ def test_no_page_is_wider_than_a_phone(opened: Callable[[str], Chrome]) -> None:
         assert browser.execute_script("return document.documentElement.scrollWidth") <= 360, address
 
 
+def test_a_name_that_somebody_made_long_hides_no_other_task(
+    opened: Callable[[str], Chrome],
+) -> None:
+    row = fail(1)
+    TaskRow.objects.filter(pk=row.pk).update(name="<b>evil</b>" * 45, reason="malformed")
+    for address in (FAILED, f"{FAILED}replay/?all=1"):
+        cells = opened(address).find_elements(By.CSS_SELECTOR, "#content tbody th")
+        assert cells
+        assert max(cell.size["height"] for cell in cells) < 150, address
+
+
 def test_all_are_replayed_by_keyboard_alone(opened: Callable[[str], Chrome]) -> None:
     fail(3)
     browser = opened(FAILED)

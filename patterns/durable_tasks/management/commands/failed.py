@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError
 
 from ... import described, failed, terminal
 from ...errors import TasksHeld
@@ -40,7 +41,7 @@ class Command(BaseCommand):
             action.add_argument("--json", action="store_true", help="write JSON")
             if name == "list":
                 action.add_argument("--group", action="store_true", help="count equal failures")
-                action.add_argument("--limit", type=int, default=50, help="default: 50")
+                terminal.add_limit(action)
             else:
                 terminal.add_consent(action)
         show = actions.add_parser("show", help="everything about a task, and its history")
@@ -50,6 +51,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it."""
+        with terminal.talking():
+            self._do(options)
+
+    def _do(self, options: dict[str, Any]) -> None:
         if options["action"] == "show":
             self._show(options)
             return
@@ -69,25 +74,31 @@ class Command(BaseCommand):
             )
 
     def _list_failed(self, chosen: Selection, options: dict[str, Any]) -> None:
-        limit = max(1, options["limit"])
+        limit = options["limit"]
         if options["group"]:
-            groups = failed.groups(chosen, limit)
-            self._write(options, [described.group(each) for each in groups], _lines_of_groups)
+            groups = [described.group(each) for each in failed.groups(chosen, limit)]
+            self._write(chosen, options, groups, _lines_of_groups)
             return
         rows = failed.rows(chosen, limit)
-        self._write(options, [described.row(each) for each in rows], _lines_of_rows)
+        self._write(chosen, options, [described.row(each) for each in rows], _lines_of_rows)
         if len(rows) == limit and (total := failed.count(chosen)) > limit:
             self._say(
                 f"The newest {limit:,} of {total:,}. `failed list --group` counts equal failures."
             )
 
     def _write(
-        self, options: dict[str, Any], found: list[dict[str, Any]], lines: Callable[..., Any]
+        self,
+        chosen: Selection,
+        options: dict[str, Any],
+        found: list[dict[str, Any]],
+        lines: Callable[..., Any],
     ) -> None:
         if options["json"]:
             self.stdout.write(described.as_json(found))
         elif found:
             self.stdout.write(table(lines(found)))
+        elif not chosen.is_everything() and failed.count(Selection(), 1):
+            self.stdout.write("No failed task matches; there are others.")
         else:
             self.stdout.write("No failed tasks.")
 
@@ -125,9 +136,11 @@ class Command(BaseCommand):
 
     def _changed(self, chosen: Selection, options: dict[str, Any], total: int) -> Outcome:
         change = failed.replay if options["action"] == "replay" else failed.discard
-        word = DONE[options["action"]]
+        word, done = DONE[options["action"]], 0
 
         def progress(count: int) -> None:
+            nonlocal done
+            done = count
             if total >= terminal.PROGRESS_FROM:
                 self._say(f"{count:,} of {total:,} {word}")
 
@@ -135,6 +148,8 @@ class Command(BaseCommand):
             return change(chosen, by=terminal.person(options["by"]), progress=progress)
         except TasksHeld as error:  # whole thousands before it are done
             raise CommandError(str(error)) from error
+        except (OperationalError, InterfaceError) as error:
+            raise terminal.broken_off(done, total, word, error) from error
         except KeyboardInterrupt:  # what was under way is undone
             self._say(f"Stopped: of {counted(total)}, {failed.count(chosen):,} stay failed.")
             sys.exit(ABANDONED)

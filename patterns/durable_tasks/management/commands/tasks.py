@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError
 
 from ... import cancel, described, failed, selection, terminal
 from ...errors import TasksHeld
@@ -33,7 +34,7 @@ class Command(BaseCommand):
         listing.add_argument(
             "--replayed", action="store_true", help="those that had failed and were replayed"
         )
-        listing.add_argument("--limit", type=int, default=50, help="default: 50")
+        terminal.add_limit(listing)
         listing.add_argument("--json", action="store_true", help="write JSON")
         cancelling = actions.add_parser("cancel", help="those that wait")
         terminal.add_filters(cancelling, "enqueued")
@@ -48,15 +49,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it."""
-        if options["action"] == "list":
-            self._list(options)
-        else:
-            self._cancel(options)
+        with terminal.talking():
+            if options["action"] == "list":
+                self._list(options)
+            else:
+                self._cancel(options)
 
     def _list(self, options: dict[str, Any]) -> None:
         states = (STATES[options["state"]],) if options["state"] else (*WAITING, State.RUNNING)
         chosen = terminal.selection(options, states=states, has_failed=options["replayed"])
-        rows = [described.row(each) for each in selection.rows(chosen, max(1, options["limit"]))]
+        rows = [described.row(each) for each in selection.rows(chosen, options["limit"])]
         if options["json"]:
             self.stdout.write(described.as_json(rows))
         elif rows:
@@ -91,13 +93,19 @@ class Command(BaseCommand):
             )
 
     def _cancelled(self, chosen: selection.Selection, options: dict[str, Any], total: int) -> int:
+        done = 0
+
         def progress(count: int) -> None:
+            nonlocal done
+            done = count
             self._say(f"{count:,} of {total:,} cancelled")
 
         try:
             return cancel.cancel_all(chosen, by=terminal.person(options["by"]), progress=progress)
         except TasksHeld as error:  # whole thousands before it are done
             raise CommandError(str(error)) from error
+        except (OperationalError, InterfaceError) as error:
+            raise terminal.broken_off(done, total, "cancelled", error) from error
         except KeyboardInterrupt:  # what was under way is undone
             left = selection.count(chosen)
             self._say(f"Stopped: of {counted(total)}, {left:,} are as they were.")

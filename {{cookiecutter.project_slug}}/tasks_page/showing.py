@@ -29,6 +29,8 @@ class ShownQueue:
     oldest: str
     is_late: bool
     is_full: bool
+    # A row of the shop's own database: what another app's queue holds lies on that app's broker.
+    is_ours: bool
     can_be_paused: bool
     workers: Sequence["ShownProcess"]
     line: chart.Line | None
@@ -115,6 +117,7 @@ def _queue(
         oldest=age(found.oldest_due_seconds) if found.waiting else "",
         is_late=bool(found.waiting) and found.oldest_due_seconds > latency,
         is_full=found.rows >= found.cap,
+        is_ours=declared is None or name in SHOP.by_name,
         can_be_paused=name in SHOP.by_name,
         workers=workers,
         line=line,

@@ -147,6 +147,12 @@ def test_every_declared_queue_has_a_line_and_one_that_nobody_declares_any_more(k
     assert b'value="gone"' not in page
 
 
+def test_of_another_apps_queue_no_number_is_made_up(kim: Client) -> None:  # analytics
+    page = line_of("analytics", kim.get(PAGE).content)  # analytics
+    assert page.split()[:5] == ["analytics", "–", "–", "–", "–"]  # analytics
+    assert "its broker has it" in page  # analytics
+
+
 def test_a_queue_names_its_worker_and_says_where_it_is_silent(kim: Client) -> None:
     assert "none" in line_of("mail", kim.get(PAGE).content)
     beating = Heartbeat.objects.create(name="worker mail@here", host="here", pid=1, queues=["mail"])

@@ -197,6 +197,13 @@ def wrong_app(app: Celery) -> Iterator[CheckMessage]:
             hint='Add "json".',
             id="durable_tasks.E011",
         )
+    if (app.conf.broker_transport_options or {}).get("global_keyprefix"):
+        yield Error(
+            "broker_transport_options has global_keyprefix: kombu looks for queues without it when"
+            " their messages are counted, so every message would count as lost.",
+            hint="Remove it, and give each app a broker of its own.",
+            id="durable_tasks.E018",
+        )
     yield from weak_app(app)
 
 

@@ -174,6 +174,11 @@ def test_e011_workers_that_refuse_json() -> None:
     only(checks.wrong_app(an_app(accept_content=["pickle"])), "E011")
 
 
+def test_e018_a_prefix_under_which_messages_cannot_be_counted() -> None:
+    options = {"global_keyprefix": "shop:"}
+    only(checks.wrong_app(an_app(broker_transport_options=options)), "E018")
+
+
 def test_e012_a_task_that_is_refused_at_its_definition() -> None:
     app = an_app()
     app.task(name="checked.limited", shared=False, rate_limit="1/s")(nothing)
@@ -267,7 +272,7 @@ def test_w007_another_app_whose_tasks_cannot_be_replayed(
         {"options": r"-c default_transaction_isolation=repeatable\ read"},
     ],
 )
-def test_e016_an_isolation_under_which_a_long_task_cannot_end(
+def test_e017_an_isolation_under_which_a_long_task_cannot_end(
     monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
 ) -> None:
     monkeypatch.setitem(connections["default"].settings_dict, "OPTIONS", options)

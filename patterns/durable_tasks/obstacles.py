@@ -25,6 +25,10 @@ UNKNOWN_HERE = (
     " its arguments. Name the app of its queue in DURABLE_TASKS_OTHER_APPS, or replay it from a"
     " process that has its code."
 )
+NO_QUEUE = (
+    "This process knows no queue of its name, so no relay would publish it. Declare the queue; or"
+    " discard this, and enqueue the task on another one."
+)
 
 
 def obstacle(name: str, queue: str, *, plain: bool, has_arguments: bool) -> str:
@@ -38,6 +42,8 @@ def obstacle(name: str, queue: str, *, plain: bool, has_arguments: bool) -> str:
         return NO_ARGUMENTS_OF_PLAIN if plain else NO_ARGUMENTS
     if not name:
         return NO_NAME
+    if not _has_queue(queue):
+        return NO_QUEUE
     task = task_of(name, queue)
     if task is None:
         return UNKNOWN_HERE if plain else ""
@@ -64,6 +70,15 @@ def all_tasks() -> Iterator[Any]:
             yield from _tasks(app_of(queue)).values()
         except Exception:
             logger.exception("The tasks of the app of queue %r cannot be loaded.", queue)
+
+
+def _has_queue(queue: str) -> bool:
+    """Tell whether the app of a queue publishes to it: one that it declares, or makes."""
+    try:
+        app = app_of(queue)
+        return bool(app.conf.task_create_missing_queues) or queue in app.amqp.queues
+    except Exception:  # what cannot be loaded is told where its tasks are asked for
+        return True
 
 
 @lru_cache(maxsize=16)

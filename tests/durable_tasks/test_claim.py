@@ -118,7 +118,7 @@ def test_a_soft_time_limit_during_the_claim_leaves_none_that_claims_for_nobody(
         connection.close()
 
     def strike() -> None:
-        eventually(lambda: claims("wait_event_type = 'Lock'") == 1)
+        eventually(lambda: claims("wait_event = 'PgSleep'") == 1)
         connection.close()
         signal.pthread_kill(main, signal.SIGUSR1)
 

@@ -8,11 +8,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from celery import Task
+from celery import Celery, Task
 from django.db import connection, transaction
 from django.utils import timezone
 from durable_shop import tasks
 from durable_shop.celery import app
+from kombu import Queue
 
 from patterns.durable_tasks import failed, fresh, obstacles, recovery, walking
 from patterns.durable_tasks.failed import Outcome, Selection
@@ -229,6 +230,20 @@ def test_what_cannot_be_replayed_stays_with_the_reason(monkeypatch: pytest.Monke
     assert failed.obstacles(TaskRow.objects.all()) == {row.pk: why for why, row in rows.items()}
     assert replay() == Outcome(done=1, left=dict.fromkeys(rows, 1))
     assert states() == {1: 1, 4: 4}
+
+
+def test_a_task_of_a_queue_that_nothing_declares_stays_failed_and_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = [fail("one", queue="nowhere"), fail("two", queue="default")]
+    queues = [Queue("default")]
+    strict = Celery("strict", set_as_current=False, loader="default")
+    strict.conf.update(task_create_missing_queues=False, task_queues=queues)
+    monkeypatch.setattr(obstacles, "app_of", lambda queue: strict)
+    assert failed.obstacles(rows) == {rows[0].pk: obstacles.NO_QUEUE}
+    assert failed.foreseen(EVERYTHING) == {obstacles.NO_QUEUE: 1}
+    assert replay() == Outcome(done=1, left={obstacles.NO_QUEUE: 1})
+    assert states() == {1: 1, 4: 1}
 
 
 def test_a_task_that_this_process_does_not_know_is_left_to_its_workers() -> None:

@@ -7,7 +7,8 @@ Guarantees: for one key, one run at a time is let through, as long as its lease 
     database's clock; once a result is recorded, every later run is given it and does nothing. The
     record commits together with the caller's own changes, or neither does. A run that lost its
     lease cannot record. A key older than the far side's memory is not tried again: a person looks.
-    The condition: the far side does nothing twice for one key.
+    The conditions: the far side does nothing twice for one key, and a block asks it once (what is
+    known of a second question says nothing about the first).
 Not for: a far side that knows no keys, such as a plain mail server: an effect there happens once
     more after a crash between it and the record. Effects in the same database, which need none of
     this. Databases other than PostgreSQL.

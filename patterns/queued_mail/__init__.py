@@ -11,7 +11,8 @@ Guarantees: a mail accepted in a transaction that commits is offered to the mail
     the mail server's acceptance and our commit; `unanswered` counts each attempt without an answer,
     and all copies carry the same Message-ID. A mail refused for good, or one that kills five
     workers, is a row with its reason; one that has expired is not sent, and a row that says so.
-    What a mail says is deleted once it is sent, expired or given up, or has failed a month ago.
+    What a mail says is deleted once it is sent, expired or given up, or has failed a month ago; one
+    whose task was cancelled keeps it until that is replayed or discarded.
     Errors are mailed to ADMINS past the database, in bounds.
 Not for: databases other than PostgreSQL.
 Copy: this folder, with its migrations.

@@ -255,7 +255,7 @@ def test_a_relay_of_another_app_that_dies_ends_the_process() -> None:
         "class Relay:\n"
         "    app = type('app', (), {'main': 'other'})\n"
         "    def __init__(self, run): self.run = run\n"
-        "other_apps.run([Relay(lambda: time.sleep(60)), Relay(lambda: 1 / 0)])\n"
+        "other_apps.run([Relay(lambda *_: time.sleep(60)), Relay(lambda *_: 1 / 0)])\n"
     )
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(PATHS),

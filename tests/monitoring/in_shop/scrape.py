@@ -17,6 +17,8 @@ from tests.config.test_flower import Flower, flower, staff, wait_for  # noqa: F4
 from patterns.durable_tasks.models import State, TaskRow
 from patterns.failure_check.models import Heartbeat
 
+HEARD = ("flower_task_runtime_seconds_bucket", "flower_worker_online")
+
 
 @pytest.mark.usefixtures("broker_url")
 def test_write_what_is_served(
@@ -30,7 +32,9 @@ def test_write_what_is_served(
 
     def flower_heard() -> bool:
         clear_sessions.delay()
-        return "flower_task_runtime_seconds_bucket" in served_by_flower(flower, staff)
+        served = served_by_flower(flower, staff)
+        # A worker says that it is there by itself, before its tasks or after them.
+        return all(f"{name}{{" in served for name in HEARD)
 
     wait_for(flower_heard)
     something_is_wrong()

@@ -6,6 +6,7 @@ import pytest
 
 from patterns.failure_check import bounded, kept_in_file
 from patterns.failure_check.models import Alarm, Run
+from patterns.failure_check.problem import Problem
 from patterns.failure_check.watch import Watch
 from tests.failure_check.conftest import Found, Outage, notified, problem
 from tests.failure_check.web import Web
@@ -40,6 +41,21 @@ def test_an_alarm_is_raised_once_and_cleared_once(project: Found) -> None:
     assert told() == [("tap", "raised"), ("tap", "cleared")]
     assert not Alarm.objects.exists()
     assert Run.objects.get().leased_until is None
+
+
+def test_one_whose_words_no_row_can_hold_is_kept_in_a_row_all_the_same(project: Found) -> None:
+    watch = Watch("beat")
+    project.problems = [
+        Problem(name=f"{'tap' * 9000}\0", severity="warning", sentence="\ud800", remedy="\0Off.")
+    ]
+    turn(watch, 3)
+    assert [event for _, event in told()] == ["raised"]
+    assert Alarm.objects.count() == 1
+    assert not kept_in_file.read().is_ahead
+    project.problems = []
+    turn(watch)
+    assert [event for _, event in told()] == ["raised", "cleared"]
+    assert not Alarm.objects.exists()
 
 
 def test_another_process_goes_on_where_one_has_ended(project: Found) -> None:

@@ -9,6 +9,7 @@ from patterns.failure_check.models import Alarm, Run
 from patterns.failure_check.problem import Problem
 from patterns.failure_check.watch import Watch
 from tests.failure_check.conftest import Found, Outage, notified, problem
+from tests.failure_check.test_kept_in_file import is_full
 from tests.failure_check.web import Web
 
 EVERY_TURN = 0.0001  # a run is always due
@@ -97,6 +98,22 @@ def test_an_outage_is_told_once_and_so_is_its_end(project: Found, outage: Outage
     turn(watch, 3)
     assert told() == [("tap", "raised"), ("database_down", "raised"), ("database_down", "cleared")]
     assert [alarm.name for alarm in Alarm.objects.all()] == ["tap"]
+    assert not kept_in_file.read().is_ahead
+
+
+def test_on_a_full_disk_an_outage_is_told_once_too(
+    outage: Outage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Watch("beat")
+    turn(watch)
+    outage.begin()
+    with monkeypatch.context() as patch:
+        patch.setattr(kept_in_file.json, "dump", is_full)
+        turn(watch, 4)
+        outage.end()
+        turn(watch, 3)
+    turn(watch)
+    assert told() == [("database_down", "raised"), ("database_down", "cleared")]
     assert not kept_in_file.read().is_ahead
 
 

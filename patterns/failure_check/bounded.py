@@ -50,6 +50,8 @@ class Attempt:
             self._results.append(function())
         except Exception as error:
             self._error = error
+        except BaseException as error:  # sys.exit(): whoever asks is not to end by it
+            self._error = RuntimeError(f"{self.name} raised {error!r}.")
         finally:
             connections.close_all()
 

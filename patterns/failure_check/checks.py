@@ -67,7 +67,7 @@ def wrong_paths() -> Iterator[CheckMessage]:
         try:
             if path and not callable(import_string(path)):
                 raise ImportError(f"{path} cannot be called.")
-        except ImportError as error:
+        except Exception as error:  # whatever its module raises
             yield Error(
                 f"{path} is no function: {error}",
                 hint="Correct it in FAILURE_CHECKS, _NOTIFY or _GAUGES.",

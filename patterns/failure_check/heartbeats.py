@@ -32,10 +32,12 @@ ON CONFLICT (name) DO UPDATE SET at = now(), host = excluded.host, pid = exclude
         WHEN h.host = excluded.host AND h.pid = excluded.pid THEN h.started_at ELSE now() END
 """
 _DELETE = "DELETE FROM failure_check_heartbeat WHERE name = ANY(%s)"
-# Nobody looked, or the database was away, before `watched_since`: that silence says nothing.
+# Nobody looked, or the database was away, before `watched_since`: that silence says nothing. Nor
+# does a sign of the future, which is from before the server's clock was set back.
 _READ = """
-SELECT h.name, h.queues, h.started_at, h.at, extract(epoch FROM
-    clock_timestamp() - greatest(h.at, r.watched_since))::float8
+SELECT h.name, h.queues, h.started_at, h.at, extract(epoch FROM clock_timestamp() - CASE
+    WHEN h.at > clock_timestamp() + interval '1 minute' THEN coalesce(r.watched_since, h.at)
+    ELSE greatest(h.at, r.watched_since) END)::float8
 FROM failure_check_heartbeat h LEFT JOIN failure_check_run r ON true
 """
 _WATCHED = """

@@ -17,14 +17,18 @@ PATIENCE_SECONDS = 5
 # After so long without a run nothing is known of the silence of others. Four periods, if longer.
 GAP_SECONDS = 120
 
-# A stand-by claims where the other is silent, or does not check although it lives.
+# A stand-by claims where the other is silent, or does not check although it lives. What is far in
+# the future is from before the server's clock was set back: it is not waited for.
 _CLAIM = """
 INSERT INTO failure_check_run AS r (id, at, by, watched_since, leased_until)
 VALUES (1, now(), %(by)s, now(), now() + make_interval(secs => %(lease)s))
 ON CONFLICT (id) DO UPDATE SET at = now(), by = excluded.by, leased_until = excluded.leased_until,
-    watched_since = CASE WHEN r.at < now() - make_interval(secs => %(gap)s)
-        THEN now() ELSE r.watched_since END
-WHERE r.at <= now() - make_interval(secs => %(period)s)
+    watched_since = CASE
+        WHEN r.at BETWEEN now() - make_interval(secs => %(gap)s)
+            AND now() + make_interval(secs => %(gap)s)
+        THEN r.watched_since ELSE now() END
+WHERE r.at > now() + make_interval(secs => %(gap)s)
+    OR r.at <= now() - make_interval(secs => %(period)s)
     AND (r.leased_until IS NULL OR r.leased_until < now())
     AND (%(other)s = '' OR r.at <= now() - make_interval(secs => 3 * %(period)s)
         OR NOT EXISTS (SELECT FROM failure_check_heartbeat h WHERE h.name = %(other)s

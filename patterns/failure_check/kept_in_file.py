@@ -42,11 +42,13 @@ def read() -> Kept:
         return _memory[0]
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return Kept(
+        kept = Kept(
             at=datetime.fromisoformat(content["at"]),
             is_ahead=bool(content["is_ahead"]),
             records=from_json(content["alarms"]),
         )
+        # On a full disk the file is older than what this process could not write since.
+        return kept if kept.at > _memory[0].at else _memory[0]
     except FileNotFoundError:
         return _memory[0]
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:

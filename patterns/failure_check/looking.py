@@ -59,7 +59,11 @@ def _look_at_database(attempt: Attempt, seconds: float, found: Found) -> bool:
 
 def _ask(path: str) -> list[Problem]:
     check: Check = import_string(path)
-    return list(check())
+    problems = list(check())
+    for each in problems:  # one that is none must fail here, where it stops no other check
+        if not isinstance(each, Problem):
+            raise TypeError(f"It found {each!r:.100}, which is no Problem.")
+    return problems
 
 
 def _add(found: Found, source: str, problem: Problem) -> None:

@@ -12,7 +12,7 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends import smtp
 
 from . import configuration
-from .problem import Notice
+from .problem import Notice, encodable, one_line
 
 LONGEST_SUBJECT = 150
 TITLES = {"raised": "New", "reminded": "Still", "cleared": "Gone"}
@@ -71,16 +71,6 @@ def _part(notice: Notice) -> str:
         f"{head}\n  What to do: {one_line(notice.remedy)}\n"
         f"  {notice.severity}, {notice.name}, {since}"
     )
-
-
-def one_line(text: str) -> str:
-    """Return a text without line breaks: a name in it may hold what would end a header."""
-    return encodable(" ".join("".join(c if c.isprintable() else " " for c in text).split()))
-
-
-def encodable(text: str) -> str:
-    """Return a text that a mail can carry: a task's name may hold half a character."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _connection() -> Any:

@@ -8,6 +8,8 @@ Severity = Literal["warning", "critical"]
 Event = Literal["raised", "reminded", "cleared"]
 # The worse goes last.
 SEVERITIES = ("warning", "critical")
+# It is a key, and PostgreSQL has room for 2,700 bytes in one.
+LONGEST_NAME = 600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +17,8 @@ class Problem:
     """One thing that is wrong.
 
     `name` is what it is known by from run to run ("queue_late:mail"): a problem with a name that is
-    known already is told no second time. `sentence` says what is wrong, `remedy` what to do.
+    known already is told no second time. `sentence` says what is wrong, `remedy` what to do. What
+    no row or mail can hold is taken out of them: a task's name or an error may have it.
     """
 
     name: str
@@ -25,6 +28,10 @@ class Problem:
 
     def __post_init__(self) -> None:
         """Raise `ValueError` where a part is missing or makes no sense."""
+        name = one_line(self.name)[:LONGEST_NAME].strip()
+        object.__setattr__(self, "name", name)  # the way of a frozen dataclass
+        for part in ("sentence", "remedy"):
+            object.__setattr__(self, part, encodable(getattr(self, part)))
         for part in ("name", "sentence", "remedy"):
             if not getattr(self, part).strip():
                 raise ValueError(f"Problem {self.name!r} has no {part}: whoever is told needs it.")
@@ -41,3 +48,13 @@ class Notice(Problem):
 
     event: Event
     raised_at: datetime
+
+
+def one_line(text: str) -> str:
+    """Return a text without line breaks: a name in it may hold what would end a header."""
+    return encodable(" ".join("".join(c if c.isprintable() else " " for c in text).split()))
+
+
+def encodable(text: str) -> str:
+    """Return a text that a mail and a row can hold: a task's name may have half a character."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")

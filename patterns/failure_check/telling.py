@@ -8,7 +8,7 @@ from django.utils.module_loading import import_string
 
 from . import configuration, mails
 from .bounded import Attempt
-from .problem import Notice
+from .problem import Notice, one_line
 from .records import Record, Records
 
 logger = logging.getLogger(__package__)
@@ -71,9 +71,9 @@ def _by(
 
 def _log(notice: Notice) -> None:
     words = WORDS[notice.event]
-    sentence = mails.one_line(notice.sentence)
+    sentence = one_line(notice.sentence)
     if notice.event == "cleared":
         logger.warning("%s %s: %s", words, notice.name, sentence)
     else:
-        remedy = mails.one_line(notice.remedy)
+        remedy = one_line(notice.remedy)
         logger.warning("%s (%s) %s: %s %s", words, notice.severity, notice.name, sentence, remedy)

@@ -1,5 +1,6 @@
 """What hangs is waited for so long, once, and holds up nothing else."""
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -71,3 +72,8 @@ def test_it_has_a_connection_of_its_own_and_closes_it() -> None:
 def test_an_error_is_one_line() -> None:
     assert line(ValueError("one\n  two.")) == "one two."
     assert line(ValueError()) == "ValueError."
+
+
+def test_one_that_would_end_the_process_fails() -> None:
+    with pytest.raises(RuntimeError, match=r"check raised SystemExit\('no tap'\)"):
+        in_time("check", lambda: sys.exit("no tap"), LONG)

@@ -1,5 +1,6 @@
 """Each misconfiguration has an id and a hint."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,19 @@ def test_a_wrong_setting_is_refused(name: str, value: object, expected: str, set
     setattr(settings, name, value)
     assert ids() == [expected]
     assert all(message.hint for message in checks.check_failure_check())
+
+
+def test_a_module_that_raises_is_refused_too(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "house_alarms.py").write_text("raise RuntimeError('no tap')")
+    monkeypatch.syspath_prepend(tmp_path)
+    settings.FAILURE_CHECKS = ["house_alarms.tap"]
+    [message] = checks.check_failure_check()
+    assert (message.id, message.msg) == (
+        "failure_check.E003",
+        "house_alarms.tap is no function: no tap",
+    )
 
 
 def test_that_alarms_reach_nobody_is_a_warning_of_a_deploy(settings: Any) -> None:

@@ -53,6 +53,14 @@ def test_one_that_is_silent_for_too_long_is() -> None:
     assert "was last seen at" in problem.sentence
 
 
+def test_a_sign_from_before_the_clock_was_set_back_hides_no_silence() -> None:
+    write(("beat", ()))
+    age("failure_check_heartbeat", "at", -3600)
+    assert names() == ["stale:beat"]
+    age("failure_check_run", "watched_since", -3600 + 1)
+    assert names() == []
+
+
 def test_silence_before_the_watching_began_is_not_counted() -> None:
     age("failure_check_run", "watched_since", -3600 + 1)
     write(("beat", ()), ("worker mail@a", ["mail"]))

@@ -109,6 +109,16 @@ def test_after_an_outage_it_does_too() -> None:
     assert run.watched_since > run.at
 
 
+def test_a_clock_that_was_set_back_is_not_waited_for() -> None:
+    claim()
+    Heartbeat("beat").write()
+    pass_time(-3600)
+    assert claim("relay", instead_of="beat") is not None
+    run = Run.objects.get()
+    assert run.watched_since == run.at
+    assert claim("other") is None
+
+
 def test_alarms_are_kept_and_what_is_over_is_deleted() -> None:
     open_one = new("taps", problem(), NOW, ["mail"])
     over = new("taps", problem("other"), NOW, ["mail"])

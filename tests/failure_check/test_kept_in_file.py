@@ -1,7 +1,9 @@
 """Alarms outlive an outage of the database in a file, which one process of a machine writes."""
 
+import errno
+import os
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,23 @@ def test_where_it_cannot_be_written_the_process_remembers(
     kept_in_file.write(KEPT)
     assert kept_in_file.read() == KEPT
     assert "is not written, this process remembers the alarms" in caplog.text
+
+
+def test_what_a_full_disk_did_not_take_is_not_forgotten_for_the_older_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept_in_file.write(Kept(at=NOW))
+    with monkeypatch.context() as patch:
+        patch.setattr(kept_in_file.json, "dump", is_full)
+        kept_in_file.write(KEPT)  # as old as the file: a mirror of the same run
+        assert kept_in_file.read() == KEPT
+    newer = Kept(at=NOW + timedelta(minutes=1))
+    kept_in_file.write(newer)
+    assert kept_in_file.read() == newer
+
+
+def is_full(*_: Any, **__: Any) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_one_at_a_time_holds_it() -> None:

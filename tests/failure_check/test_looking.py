@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.db import OperationalError, connection
 
 from patterns.failure_check.looking import look
@@ -40,6 +41,17 @@ def test_a_check_that_raises_is_a_problem_and_the_others_go_on(
     assert set(found.problems) == {f"check_failed:{CHECK}", "check_failed:no.such.check", "roof"}
     assert "LookupError: no such tap" in found.problems[f"check_failed:{CHECK}"][1].sentence
     assert set(found.unasked) == {CHECK, "no.such.check"}
+
+
+@pytest.mark.parametrize("answer", ["The tap drips.", [{"name": "tap"}], None, [None]])
+def test_a_check_that_returns_no_problems_is_one_and_the_others_go_on(
+    answer: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{HERE}.check", lambda: answer)
+    settings.FAILURE_CHECKS = (CHECK, f"{__name__}.good")
+    found = look()
+    assert set(found.problems) == {f"check_failed:{CHECK}", "roof"}
+    assert "TypeError" in found.problems[f"check_failed:{CHECK}"][1].sentence
 
 
 def test_a_check_that_hangs_is_a_problem_and_the_others_go_on(

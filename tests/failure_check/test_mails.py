@@ -53,7 +53,7 @@ def test_it_goes_to_all_admins_at_once(smtp: SMTPServer, settings: Any) -> None:
     [(_, recipients, content)] = smtp.mails
     mail = message_from_bytes(content, policy=policy.default)
     assert recipients == ["ops@example.com", "boss@example.com"]
-    assert mail["Subject"].endswith("CRITICAL Schräg .")
+    assert mail["Subject"].endswith("CRITICAL Schräg ?.")
 
 
 def test_without_admins_there_is_nothing_to_do(settings: Any) -> None:

@@ -15,3 +15,19 @@ def test_a_problem_without_a_part_is_refused(part: str) -> None:
 def test_a_severity_is_one_of_two() -> None:
     with pytest.raises(ValueError, match="one of warning, critical, not 'bad'"):
         Problem(name="tap", severity="bad", sentence="It drips.", remedy="Off.")  # type: ignore[arg-type]
+
+
+def test_a_name_is_one_line_that_a_key_has_room_for() -> None:
+    made = Problem(
+        name="failed:a\nAll clear!\0 \ud800" + "n" * 3000,
+        severity="warning",
+        sentence="It drips.",
+        remedy="Off.",
+    )
+    assert made.name.startswith("failed:a All clear! nnn")
+    assert len(made.name) == 600
+
+
+def test_its_words_keep_their_lines_and_lose_what_no_row_can_hold() -> None:
+    made = Problem(name="tap", severity="warning", sentence="a\nb\0\ud800", remedy="c\0")
+    assert (made.sentence, made.remedy) == ("a\nb?", "c")

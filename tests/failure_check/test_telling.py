@@ -31,7 +31,8 @@ def fails_at_the_second(notice: Any) -> None:
 
 
 def raised(*names: str) -> Records:
-    return {name: new("taps", problem(name), NOW, telling.paths()) for name in names}
+    records = [new("taps", problem(name), NOW, telling.paths()) for name in names]
+    return {record.name: record for record in records}
 
 
 def test_it_is_told_by_mail_log_and_plug(
@@ -51,6 +52,12 @@ def test_what_it_logs_is_nothing_that_handlers_of_errors_mail(
 ) -> None:
     telling.tell({"tap": new("taps", problem(severity="critical"), NOW, telling.paths())})
     assert {record.levelname for record in caplog.records} == {"WARNING"}
+
+
+def test_a_name_writes_no_line_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    telling.tell(raised("tap\nAll clear!"))
+    assert len(notified) == 1
+    assert [record.getMessage().count("\n") for record in caplog.records] == [0]
 
 
 @pytest.mark.parametrize("bad", ["fails", "hangs"])

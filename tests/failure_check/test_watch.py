@@ -6,8 +6,10 @@ import pytest
 
 from patterns.failure_check import bounded, kept_in_file
 from patterns.failure_check.models import Alarm, Run
+from patterns.failure_check.problem import Problem
 from patterns.failure_check.watch import Watch
 from tests.failure_check.conftest import Found, Outage, notified, problem
+from tests.failure_check.test_kept_in_file import is_full
 from tests.failure_check.web import Web
 
 EVERY_TURN = 0.0001  # a run is always due
@@ -40,6 +42,21 @@ def test_an_alarm_is_raised_once_and_cleared_once(project: Found) -> None:
     assert told() == [("tap", "raised"), ("tap", "cleared")]
     assert not Alarm.objects.exists()
     assert Run.objects.get().leased_until is None
+
+
+def test_one_whose_words_no_row_can_hold_is_kept_in_a_row_all_the_same(project: Found) -> None:
+    watch = Watch("beat")
+    project.problems = [
+        Problem(name=f"{'tap' * 9000}\0", severity="warning", sentence="\ud800", remedy="\0Off.")
+    ]
+    turn(watch, 3)
+    assert [event for _, event in told()] == ["raised"]
+    assert Alarm.objects.count() == 1
+    assert not kept_in_file.read().is_ahead
+    project.problems = []
+    turn(watch)
+    assert [event for _, event in told()] == ["raised", "cleared"]
+    assert not Alarm.objects.exists()
 
 
 def test_another_process_goes_on_where_one_has_ended(project: Found) -> None:
@@ -81,6 +98,22 @@ def test_an_outage_is_told_once_and_so_is_its_end(project: Found, outage: Outage
     turn(watch, 3)
     assert told() == [("tap", "raised"), ("database_down", "raised"), ("database_down", "cleared")]
     assert [alarm.name for alarm in Alarm.objects.all()] == ["tap"]
+    assert not kept_in_file.read().is_ahead
+
+
+def test_on_a_full_disk_an_outage_is_told_once_too(
+    outage: Outage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Watch("beat")
+    turn(watch)
+    outage.begin()
+    with monkeypatch.context() as patch:
+        patch.setattr(kept_in_file.json, "dump", is_full)
+        turn(watch, 4)
+        outage.end()
+        turn(watch, 3)
+    turn(watch)
+    assert told() == [("database_down", "raised"), ("database_down", "cleared")]
     assert not kept_in_file.read().is_ahead
 
 

@@ -1,6 +1,7 @@
 """Log lines: JSON for programs, words for people; either says which request and task it is of."""
 
 import logging
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,8 @@ FORMATS = ("json", "line")
 # What Django and Celery hang on a record, and no line may show: a request with its cookies, a task
 # with its arguments.
 NOT_SHOWN = ("request", "data")
+# All but tabs and line breaks.
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class JsonLine(WithoutSecrets, JsonFormatter):
@@ -50,7 +53,9 @@ class WordsLine(WithoutSecrets):
             for name in ("request_id", "task_id")
             if name in ids and ids[name] not in record.message
         ]
-        line = super().formatMessage(record)
+        # A task's name may hold what would look like a line of its own, or command a terminal.
+        line = super().formatMessage(record).replace("\n", "\n    ")
+        line = CONTROLS.sub(lambda found: repr(found[0])[1:-1], line)
         return f"{line} [{', '.join(known)}]" if known else line
 
 

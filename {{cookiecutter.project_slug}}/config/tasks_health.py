@@ -14,6 +14,7 @@ from config.bearer import bears_metrics_token
 from config.bounded import Bounded, NoAnswer
 from config.health import ANSWER_SECONDS, said
 from patterns.failure_check.models import Alarm
+from tasks_page.access import SEE, may
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ class State:
     alarms: list[Alarm]
     is_checked: bool
     # Whether whoever asks may know more than one word.
-    is_for_staff: bool
+    is_detailed: bool
 
     @property
     def is_well(self) -> bool:
@@ -38,7 +39,7 @@ class State:
 def tasks(request: HttpRequest) -> HttpResponse:
     """Say "ok" while no critical alarm holds and the checks run; 503 and "not ok" otherwise.
 
-    Staff, and the bearer of METRICS_TOKEN, are told which alarms hold, as JSON.
+    Who may see the page "Tasks", and the bearer of METRICS_TOKEN, are told which, as JSON.
     """
     try:
         # The session is read there too: its table may be what is frozen.
@@ -46,7 +47,7 @@ def tasks(request: HttpRequest) -> HttpResponse:
     except (Error, NoAnswer) as error:
         logger.warning("The state of tasks is not known: %s", error)
         return said(False)
-    return _in_detail(state) if state.is_for_staff else said(state.is_well)
+    return _in_detail(state) if state.is_detailed else said(state.is_well)
 
 
 _bounded = Bounded()
@@ -56,15 +57,13 @@ def _state(request: HttpRequest) -> State:
     return State(
         alarms=list(watching.open_alarms()),
         is_checked=watching.is_checked(),
-        is_for_staff=bears_metrics_token(request) or _is_staff(request),
+        is_detailed=bears_metrics_token(request) or _may_see(request),
     )
 
 
-def _is_staff(request: HttpRequest) -> bool:
+def _may_see(request: HttpRequest) -> bool:
     # Without a cookie no session is looked at, so none is made and no answer varies by it.
-    if settings.SESSION_COOKIE_NAME not in request.COOKIES:
-        return False
-    return request.user.is_active and bool(getattr(request.user, "is_staff", False))
+    return settings.SESSION_COOKIE_NAME in request.COOKIES and may(request, SEE)
 
 
 def _in_detail(state: State) -> HttpResponse:

@@ -16,6 +16,7 @@ import httpx
 import psutil
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
@@ -25,6 +26,7 @@ from django.utils import timezone
 from accounts.models import User
 from config.bounded import Bounded, NoAnswer
 from config.health import ANSWER_SECONDS, FRESH_SECONDS
+from config.on_call import NAME as ON_CALL
 from development.postgres import start_postgres
 from development.pytest_servers import FOLDER
 from development.server import Server
@@ -183,7 +185,9 @@ def test_tasks_are_not_well_while_nobody_looks(
 
 
 @pytest.mark.usefixtures("is_watched")
-def test_strangers_and_customers_are_told_one_word_staff_and_monitors_all(client: Client) -> None:
+def test_strangers_customers_and_staff_are_told_one_word_those_on_call_and_monitors_all(
+    client: Client,
+) -> None:
     raise_alarm("queue_late:mail", "critical")
     one_word = (503, b"not ok\n")
     assert told(client) == one_word
@@ -195,6 +199,8 @@ def test_strangers_and_customers_are_told_one_word_staff_and_monitors_all(client
     client.force_login(User.objects.create(email="pat@example.com"))
     assert told(client) == one_word
     User.objects.update(is_staff=True)
+    assert told(client) == one_word
+    User.objects.get().groups.add(Group.objects.get(name=ON_CALL))
     assert b"Start worker_mail." in told(client)[1]
     User.objects.update(is_active=False)
     assert told(client) == one_word

@@ -107,6 +107,13 @@ def test_words_end_with_the_ids_before_a_traceback() -> None:
     assert first == f"INFO a: said [request {ID}, task 12]"
 
 
+def test_no_name_writes_a_line_of_words_of_its_own_or_commands_a_terminal() -> None:
+    name = "a.task\nERROR config: forged\r\x1b[2J\x85"
+    record = logging.LogRecord("a", logging.INFO, "", 0, "Task %s", (name,), None)
+    said = WordsLine().format(record)
+    assert said == "INFO a: Task a.task\n    ERROR config: forged\\r\\x1b[2J\\x85"
+
+
 @pytest.mark.django_db
 def test_what_is_enqueued_in_a_request_carries_its_id_and_what_beat_enqueues_none() -> None:
     clear_sessions.delay()

@@ -44,7 +44,7 @@ ADDRESSES = {
     "flower/": ("on call", "nobody"),
     "flower/<name>/": ("on call", "nobody"),
     "^flower/(?P<name>[^/]+)/(?P<path>.+)$": ("on call", "nobody"),
-    # One word for everybody; details for staff, in test_health.py.
+    # One word for everybody; details for those on call, in test_health.py.
     "health/live": ("everybody", "nobody"),
     "health/ready": ("everybody", "nobody"),
     "health/tasks": ("everybody", "nobody"),

@@ -8,8 +8,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
-from ... import heartbeats, mails
+from ... import heartbeats
 from ...looking import look
+from ...problem import one_line
 from ...records import Found
 
 
@@ -52,8 +53,8 @@ def in_words(found: Found) -> str:
         return "All clear!"
     lines = []
     for _, problem in _sorted(found):
-        lines.append(f"{problem.severity.upper()} {mails.one_line(problem.sentence)}")
-        lines.append(f"    {mails.one_line(problem.remedy)}")
+        lines.append(f"{problem.severity.upper()} {one_line(problem.sentence)}")
+        lines.append(f"    {one_line(problem.remedy)}")
     if found.unasked:
         lines.append(f"Not known now: what {', '.join(found.unasked)} would find.")
     return "\n".join(lines)

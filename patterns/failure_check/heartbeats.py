@@ -111,6 +111,14 @@ def longest_silence(name: str) -> float:
     return configuration.heartbeats().get(name, configuration.worker_silence_seconds())
 
 
+def longest_unwatched_seconds() -> float:
+    """Return how long ago the last run of the checks may have begun, before nobody looks.
+
+    It may be late by a period where a relay takes over from beat, and take a while itself.
+    """
+    return 3 * configuration.period_seconds() + 30
+
+
 def signs() -> list[Sign]:
     """Return all that have ever been written and not deleted."""
     names = ("name", "queues", "started_at", "at", "silent_seconds")
@@ -160,7 +168,7 @@ def _is_replaced(dead: Sign, others: Iterable[Sign]) -> bool:
 
 
 def _unwatched(ran_seconds: float | None) -> Iterator[Problem]:
-    if ran_seconds is None or ran_seconds > 3 * configuration.period_seconds() + 30:
+    if ran_seconds is None or ran_seconds > longest_unwatched_seconds():
         ago = "never ran" if ran_seconds is None else f"ran {duration(ran_seconds)} ago"
         yield Problem(
             name="unwatched",

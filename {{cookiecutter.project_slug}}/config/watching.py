@@ -1,14 +1,11 @@
-"""What the failure checks have found, for the health page and the metrics: read, never written."""
+"""What the failure checks have found, for pages and metrics: read, never written."""
 
-from django.conf import settings
 from django.db.models import DurationField, Expression, ExpressionWrapper, F, QuerySet
 from django.db.models.functions import Now
 
 from patterns.failure_check.configuration import database
+from patterns.failure_check.heartbeats import longest_unwatched_seconds
 from patterns.failure_check.models import Alarm, Heartbeat, Run
-
-# A run may be late by a period where a relay takes over from beat, and take a while itself.
-PERIODS_MISSED = 3
 
 
 def open_alarms() -> QuerySet[Alarm]:
@@ -26,8 +23,7 @@ def seconds_since_checked() -> float | None:
 def is_checked() -> bool:
     """Tell whether anybody looks: without beat and relay no alarm would ever be raised."""
     seconds = seconds_since_checked()
-    patience = PERIODS_MISSED * settings.FAILURE_CHECK_PERIOD_SECONDS + 30
-    return seconds is not None and seconds < patience
+    return seconds is not None and seconds < longest_unwatched_seconds()
 
 
 def heartbeat_ages() -> dict[str, float]:

@@ -2,21 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.utils import timezone
 
+from config import watching
 from config.queues import APPS, SHOP
 from patterns.durable_tasks.figures import QueueFigures, figures
-from patterns.failure_check import configuration
-from patterns.failure_check.heartbeats import WORKER, Sign, signs
+from patterns.failure_check.heartbeats import WORKER, Sign, duration, signs
 from patterns.failure_check.models import Alarm, Run
 from patterns.queues import Queue
 from tasks_page import chart
 from tasks_page.beats import NextBeat, next_beats
-
-# Three runs that did not come are no chance.
-LATE_RUNS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,16 +65,14 @@ class Shown:
 
 def shown() -> Shown:
     """Return how things are."""
-    now = timezone.now()
     run = Run.objects.first()
-    late = timedelta(seconds=LATE_RUNS * configuration.period_seconds())
     found = signs()
     queues = _queues([each for each in found if each.queues])
     return Shown(
-        at=now,
-        alarms=list(Alarm.objects.filter(cleared_at=None).order_by("severity", "raised_at")),
+        at=timezone.now(),
+        alarms=list(watching.open_alarms().order_by("severity", "raised_at")),
         looked_at=run.at if run else None,
-        is_watched=run is not None and now - run.at < late,
+        is_watched=watching.is_checked(),
         queues=queues,
         processes=[_process(each) for each in found if not each.queues],
         beats=next_beats(),
@@ -114,7 +109,7 @@ def _queue(
         name=name,
         why=declared.why if declared else "no queue of this name is declared (any more)",
         figures=found,
-        oldest=age(found.oldest_due_seconds) if found.waiting else "",
+        oldest=duration(found.oldest_due_seconds) if found.waiting else "",
         is_late=bool(found.waiting) and found.oldest_due_seconds > latency,
         is_full=found.rows >= found.cap,
         is_ours=declared is None or name in SHOP.by_name,
@@ -128,14 +123,6 @@ def _process(sign: Sign) -> ShownProcess:
     return ShownProcess(
         name=sign.name.removeprefix(WORKER),
         started_at=sign.started_at,
-        ago=age(max(0.0, sign.silent_seconds)),
+        ago=duration(max(0.0, sign.silent_seconds)),
         is_silent=not sign.is_living,
     )
-
-
-def age(seconds: float) -> str:
-    """Return a duration as people say it, cut to its largest unit."""
-    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{int(seconds // length)} {unit}"
-    return f"{int(seconds)} s"

@@ -44,6 +44,8 @@ def database(django_db_blocker: Any) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def empty_tables(database: None) -> Iterator[None]:
     yield
+    # Celery adds each queue that it publishes to, and the next test would find it declared.
+    app.__dict__.pop("amqp", None)
     connection.close()
     for model in (TaskRow, Event, QueueRow, Firing, Note):
         model.objects.all().delete()

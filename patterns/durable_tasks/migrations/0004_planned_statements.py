@@ -78,9 +78,17 @@ MAY_START = """t.state = 2 AND (t.expires_at IS NULL OR t.expires_at > now())
             AND NOT EXISTS (SELECT FROM durable_tasks_queue q WHERE q.name = t.queue AND q.is_paused)"""
 # Not waited for by fsync, see claim.py. Paused, expired, cancelled, taken: nothing starts, and
 # what it returns is NULL. One that has claimed already and asks again has started: a pause or an
-# expiry that came in between does not take the row from it. Callers with its key are waited for by
-# looking: a lock's timeout counts anew for each of them. Locked for update, so that a caller who
-# looks at this moment finds the key gone, and not the row as it was.
+# expiry that came in between does not take the row from it.
+TAKE = f"""UPDATE durable_tasks_task t SET state = 3, claim = new_claim, worker = by_worker,
+        process = by_process, started_at = now(), unique_key = NULL, unknown_since = NULL,
+        leased_until = now() + make_interval(secs => lease_seconds)
+    WHERE t.id = task_id AND t.publication = of_message
+        AND (t.state = 3 AND t.claim = new_claim OR {MAY_START})"""  # noqa: S608  constants
+TAKEN = """RETURNING t.name, t.queue, t.arguments, t.options, t.retries, t.crashes
+    INTO its_name, its_queue, its_arguments, its_options, its_retries, its_crashes"""
+# Most rows have no key, and one statement takes them. Callers with a key are waited for by looking:
+# a lock's timeout counts anew for each of them. Locked for update, so that a caller who looks at
+# this moment finds the key gone, and not the row as it was.
 CLAIM = f"""
 CREATE FUNCTION durable_tasks_claim(
     task_id uuid, of_message uuid, new_claim uuid, by_worker text, by_process text,
@@ -92,9 +100,13 @@ DECLARE
     its_key text;
     give_up_at timestamptz := clock_timestamp() + interval '2 seconds';
 BEGIN
-    SELECT t.unique_key INTO its_key FROM durable_tasks_task t
-    WHERE t.id = task_id AND t.publication = of_message AND {MAY_START};
-    IF its_key IS NOT NULL THEN
+    {TAKE} AND t.unique_key IS NULL {TAKEN};
+    IF NOT FOUND THEN
+        SELECT t.unique_key INTO its_key FROM durable_tasks_task t
+        WHERE t.id = task_id AND t.publication = of_message AND {MAY_START};
+        IF its_key IS NULL THEN
+            RETURN;
+        END IF;
         PERFORM pg_advisory_xact_lock({GATE}, hashtext(its_key));
         LOOP
             PERFORM FROM durable_tasks_task t WHERE t.id = task_id FOR UPDATE SKIP LOCKED;
@@ -106,20 +118,13 @@ BEGIN
             END IF;
             PERFORM pg_sleep(0.01);
         END LOOP;
+        {TAKE} {TAKEN};
     END IF;
-    UPDATE durable_tasks_task t SET state = 3, claim = new_claim, worker = by_worker,
-        process = by_process, started_at = now(), unique_key = NULL, unknown_since = NULL,
-        leased_until = now() + make_interval(secs => lease_seconds)
-    WHERE t.id = task_id AND t.publication = of_message
-        AND (t.state = 3 AND t.claim = new_claim
-            OR {MAY_START})
-    RETURNING t.name, t.queue, t.arguments, t.options, t.retries, t.crashes
-    INTO its_name, its_queue, its_arguments, its_options, its_retries, its_crashes;
-    IF FOUND THEN
+    IF its_name IS NOT NULL THEN
         PERFORM set_config('synchronous_commit', 'off', true);
     END IF;
 END $$;
-"""  # noqa: S608  constants
+"""
 # The queue's row is locked until the commit: one relay marks a queue at a time, and a pause waits
 # for it. Counted in a statement after that: in the one that takes the lock it is of the time
 # before, and two relays would each fill the window.

@@ -124,7 +124,7 @@ BEGIN
         PERFORM set_config('synchronous_commit', 'off', true);
     END IF;
 END $$;
-"""
+"""  # noqa: S608  constants
 # The queue's row is locked until the commit: one relay marks a queue at a time, and a pause waits
 # for it. Counted in a statement after that: in the one that takes the lock it is of the time
 # before, and two relays would each fill the window.

@@ -99,6 +99,13 @@ def typing(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documents as a site, in build/docs; every warning is an error."""
+    install_lock(session)
+    session.run("sphinx-build", "--fail-on-warning", "--keep-going", "-n", "docs", "build/docs")
+
+
+@nox.session
 def lock(session: nox.Session) -> None:
     """Resolve the dependencies anew: requirements.lock here, the exact pins in the template."""
     session.install("uv")

@@ -99,6 +99,14 @@ def typing(session: nox.Session) -> None:
 
 
 @nox.session
+def changes(session: nox.Session) -> None:
+    """Show what has changed in a pattern since it was copied (`-- path/to/the/copy --diff`)."""
+    session.run(
+        "python", str(HERE / "release" / "changes.py"), *session.posargs, success_codes=[0, 1]
+    )
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Build the documents as a site, in build/docs; every warning is an error."""
     install_lock(session)

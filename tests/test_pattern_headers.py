@@ -3,12 +3,15 @@
 import ast
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 PATTERNS = Path(__file__).parent.parent / "patterns"
-LABELS = ("Why", "Guarantees", "Not for", "Copy", "Needs", "Settings", "Wiring", "Testing")
+LABELS = (
+    *("Why", "Guarantees", "Not for", "Copy", "Needs", "Settings", "Wiring", "Testing", "Version"),
+)
 # What is imported under another name than it is asked for under.
 DISTRIBUTIONS = {"django_celery_beat": "django-celery-beat", "kombu": "celery"}
 
@@ -57,6 +60,12 @@ def test_a_header_names_exactly_the_settings_that_are_read(pattern: Path) -> Non
     own = {name for name in read if not is_django_setting(name)}
     assert own <= named, f"{own - named} is read and not named in the header"
     assert named <= read | mentioned(pattern), f"{named - read} is named and never read"
+
+
+@each_pattern
+def test_a_header_says_the_kits_version(pattern: Path) -> None:
+    project = tomllib.loads((PATTERNS.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    assert sections(header(pattern))["Version"].strip() == project["project"]["version"]
 
 
 def header(pattern: Path) -> str:

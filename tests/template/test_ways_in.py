@@ -130,6 +130,43 @@ def test_cruft_update_brings_a_changed_pattern_and_keeps_the_project_s_own_chang
     assert run("cruft", "check", cwd=followed).returncode == 0
 
 
+def test_cruft_update_merges_what_both_changed_in_one_file(
+    run: Any, work: Path, followed: Path
+) -> None:
+    ours, theirs = "config/on_call.py", "{{cookiecutter.project_slug}}/config/on_call.py"
+    change(followed / ours, lambda text: text + "\n\nOURS = 1\n")
+    commit_all(run, followed, "Ours")
+    change(work / theirs, lambda text: text.replace('"""', '"""Theirs. ', 1))
+    publish(run, work)
+
+    run("cruft", "update", "--skip-apply-ask", cwd=followed)
+
+    merged = (followed / ours).read_text()
+    assert merged.startswith('"""Theirs. ')
+    assert merged.endswith("OURS = 1\n")
+    assert not list(followed.rglob("*.rej"))
+
+
+def test_cruft_update_loses_neither_side_where_both_changed_one_line(
+    run: Any, work: Path, followed: Path
+) -> None:
+    ours, theirs = "config/on_call.py", "{{cookiecutter.project_slug}}/config/on_call.py"
+    change(followed / ours, lambda text: text.replace('"""', '"""Ours. ', 1))
+    commit_all(run, followed, "Ours")
+    change(work / theirs, lambda text: text.replace('"""', '"""Theirs. ', 1))
+    publish(run, work)
+
+    done = run("cruft", "update", "--skip-apply-ask", cwd=followed, check=False)
+
+    # As docs/template.md says: git's conflict marks, or the part that did not fit as a .rej file.
+    kept = (followed / ours).read_text()
+    kept += "".join(path.read_text() for path in followed.rglob("*.rej"))
+    assert "Ours. " in kept
+    assert "Theirs. " in kept
+    assert "Traceback" not in done.stderr
+    assert run("git", "status", "--short", cwd=followed).stdout
+
+
 def test_cruft_update_brings_a_new_file_of_a_pattern(run: Any, work: Path, followed: Path) -> None:
     (work / "patterns/new.py").write_text('"""New."""\n')
     run("release.stubs", cwd=work)

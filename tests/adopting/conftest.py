@@ -78,7 +78,8 @@ class Project:
 
     def __init__(self, folder: Path, page: Path, environment: dict[str, str]) -> None:
         self.folder, self.environment = folder, environment
-        self.steps = [match.groupdict() for match in STEP.finditer(page.read_text("utf-8"))]
+        self.page = page.read_text(encoding="utf-8")
+        self.steps = [match.groupdict() for match in STEP.finditer(self.page)]
         assert self.steps, f"{page} has no step"
         self.processes: list[subprocess.Popen[bytes]] = []
         self.python("-m", "django", "startproject", "oldshop", ".", environment={})
@@ -102,9 +103,7 @@ class Project:
         """Copy a pattern as a page says, under another package's name."""
         (self.folder / "kit").mkdir(exist_ok=True)
         (self.folder / "kit" / "__init__.py").touch()
-        source = ROOT / "patterns" / pattern
-        copied = shutil.copytree if source.is_dir() else shutil.copy
-        copied(source, self.folder / "kit" / pattern)
+        shutil.copytree(ROOT / "patterns" / pattern, self.folder / "kit" / pattern)
 
     def python(self, *words: str, environment: dict[str, str] | None = None) -> str:
         """Run a command of the project's and return what it prints."""

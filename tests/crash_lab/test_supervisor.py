@@ -31,7 +31,7 @@ def test_a_killed_process_is_started_again(supervisor: Supervisor) -> None:
     process = supervisor.start("one", FOREVER)
     before = process.pid
     os.kill(before, signal.SIGKILL)
-    wait_for("another process", lambda: process.pid not in (0, before), seconds=20)
+    wait_for("another process", lambda: process.pid not in (0, before), seconds=60)
     assert process.starts == 2
 
 
@@ -58,13 +58,13 @@ def test_the_children_of_a_killed_leader_end_with_it_or_not(
     supervisor: Supervisor, ends_children: bool
 ) -> None:
     process = supervisor.start("one", WITH_CHILD)
-    (child,) = wait_for("a child", process.children, seconds=20)
+    (child,) = wait_for("a child", process.children, seconds=60)
     process.ends_children = ends_children
     started = process.starts
     os.kill(process.pid, signal.SIGKILL)
-    wait_for("another start", lambda: process.starts > started, seconds=20)
+    wait_for("another start", lambda: process.starts > started, seconds=60)
     if ends_children:
-        wait_for("the child's end", lambda: not is_running(child), seconds=20)
+        wait_for("the child's end", lambda: not is_running(child), seconds=60)
     else:
         assert is_running(child)
         os.kill(child, signal.SIGKILL)

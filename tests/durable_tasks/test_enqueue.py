@@ -205,7 +205,7 @@ def test_a_uncommitted_unique_key_is_waited_for(commits: bool) -> None:
         thread.join(0.5)
         assert thread.is_alive()
         transaction.set_rollback(not commits)
-    thread.join(20)
+    thread.join(60)
     assert (ids == [first], count()) == (commits, 1)
 
 

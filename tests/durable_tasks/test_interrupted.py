@@ -56,8 +56,8 @@ def test_a_time_limit_leaves_no_statement_at_work_and_no_lock(
     worker = start_worker()
     for where, task in LATE.items():
         id = task.delay().id
-        eventually(lambda id=id: TaskRow.objects.filter(pk=id, state__in=ENDED).exists(), 60)
-        eventually(lambda: working() == 0, 20)  # it would take two minutes
+        eventually(lambda id=id: TaskRow.objects.filter(pk=id, state__in=ENDED).exists())
+        eventually(lambda: working() == 0)  # it would take two minutes
         with transaction.atomic():
             assert Note.objects.select_for_update(nowait=True).count() == 1, where
         reason = TaskRow.objects.get(pk=id).reason

@@ -101,8 +101,8 @@ def test_a_body_that_goes_on_after_it_has_completed_is_not_ended(
     worker = start_worker(**LEASE)
     ends.goes_on.delay(str(tmp_path / "go"))
     eventually(lambda: notes() == ["completed"] and all_done())
-    time.sleep(5)  # longer than a lease: its watchdog would have acted
+    time.sleep(LEASE_SECONDS)  # its watchdog would have acted
     (tmp_path / "go").touch()
-    eventually(lambda: len(notes()) == 2, 20)
+    eventually(lambda: len(notes()) == 2)
     assert "Timeout (" not in worker.words
     assert "taken over" not in worker.words

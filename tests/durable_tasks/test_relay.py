@@ -354,7 +354,7 @@ def test_once_fails_where_the_broker_refuses_a_queue(start: Start, broker: Serve
         client.set("default", "no list")
     enqueue(1)
     relay = start("-m", "durable_shop.manage", "relay", "--once")
-    assert relay.process.wait(30) == 1
+    assert relay.process.wait(60) == 1
     assert "Queue default cannot be published to" in relay.words
 
 

@@ -110,7 +110,8 @@ def test_what_a_worker_knows_as_an_ordinary_task_waits_and_is_not_run_past_its_r
     row = published("plain.foreign", shown='["()", "{}"]')
     TaskRow.objects.update(state=1, publication=None, arguments='[["x"], {}]')
     eventually(lambda: TaskRow.objects.filter(state=0, unknown_since__isnull=False).exists())
-    assert f"plain.foreign[{row.id}] is not known to this worker as a durable task" in worker.words
+    told = f"plain.foreign[{row.id}] is not known to this worker as a durable task"
+    eventually(lambda: told in worker.words)  # said after the row is written
     assert "missing 1 required positional argument" not in worker.words
     # The deploy: here the row gets a name that the worker knows as a durable one.
     TaskRow.objects.update(name="shop.write_note", due_at=Now())

@@ -32,9 +32,10 @@ app = Celery("watched", broker=os.environ["TEST_BROKER"])
 app.conf.update(broker_connection_retry_on_startup=True, broker_connection_max_retries=None)
 app.steps["consumer"].add(WorkerHeartbeat)
 
-@app.task(name="sleep")
-def sleep(seconds):
-    time.sleep(seconds)
+@app.task(name="wait")
+def wait(path):
+    while not os.path.exists(path):
+        time.sleep(0.05)
 """
 NAME = "worker w@test"
 Start = Callable[..., "subprocess.Popen[bytes]"]
@@ -152,8 +153,10 @@ def test_a_solo_worker_lives_while_it_runs_a_task(
 ) -> None:
     start("--pool", "solo")
     app = Celery("sender", broker=broker.url, set_as_current=False)
-    app.send_task("sleep", [10], queue="mail")
+    app.send_task("wait", [str(tmp_path / "go")], queue="mail")
     log = tmp_path / "worker.log"
-    eventually(lambda: b"Task sleep" in log.read_bytes())
+    eventually(lambda: b"Task wait" in log.read_bytes())
     beats(6)  # three seconds
     assert b"succeeded" not in log.read_bytes()
+    (tmp_path / "go").touch()
+    eventually(lambda: b"succeeded" in log.read_bytes())

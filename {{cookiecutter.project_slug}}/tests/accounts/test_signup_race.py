@@ -17,7 +17,7 @@ from accounts.signals import user_signed_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PERSON = {"email": "pat@example.com", "name": "Pat", "password": "correct horse"}
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 60  # a machine that runs everything else at once
 
 
 def post_signup(person: dict[str, str]) -> tuple[int, bool]:

@@ -17,10 +17,16 @@ def _warm_browser() -> Iterator[Chrome]:
 @pytest.fixture
 def browser(_warm_browser: Chrome) -> Iterator[Chrome]:
     """A browser that knows nobody; the process is shared, for starting one takes seconds."""
+    window = _warm_browser.current_window_handle
     yield _warm_browser
+    for each in set(_warm_browser.window_handles) - {window}:  # of a test that failed amid them
+        _warm_browser.switch_to.window(each)
+        _warm_browser.close()
+    _warm_browser.switch_to.window(window)
+    _warm_browser.get("about:blank")  # first: a page that asks on would get a cookie again
     _warm_browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    _warm_browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {})
     _warm_browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
-    _warm_browser.get("about:blank")
 
 
 @pytest.fixture

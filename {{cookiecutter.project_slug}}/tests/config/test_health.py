@@ -216,12 +216,23 @@ def told(client: Client, **headers: str) -> tuple[int, bytes]:
 
 
 def test_a_question_is_given_up_and_what_waits_behind_it_is_never_asked() -> None:
-    bounded, asked, stuck = Bounded(), list[str](), threading.Event()
-    with pytest.raises(NoAnswer):
-        bounded.ask(stuck.wait, seconds=0.01)
+    bounded, asked = Bounded(), list[str]()
+    begun, stuck, late = threading.Event(), threading.Event(), threading.Event()
+
+    def hang() -> None:
+        begun.set()
+        stuck.wait()
+
+    first = threading.Thread(target=bounded.ask, args=[hang], kwargs={"seconds": DEADLINE_SECONDS})
+    first.start()
+    assert begun.wait(DEADLINE_SECONDS)
     with pytest.raises(NoAnswer):
         bounded.ask(lambda: asked.append("behind it"), seconds=0.01)
     stuck.set()
+    first.join()
+    with pytest.raises(NoAnswer):
+        bounded.ask(late.wait, seconds=0.01)
+    late.set()
     assert bounded.ask(lambda: "third", seconds=DEADLINE_SECONDS) == "third"
     assert asked == []
     with pytest.raises(ZeroDivisionError):

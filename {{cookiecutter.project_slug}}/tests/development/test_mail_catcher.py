@@ -57,7 +57,7 @@ class Catcher:
     def stop(self, number: int = signal.SIGTERM) -> bytes:
         """End it, and return its last words."""
         self.process.send_signal(number)
-        return self.process.communicate(timeout=15)[0]
+        return self.process.communicate(timeout=60)[0]
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ def start(project: Path, ending: str, *options: str, **env: str) -> "subprocess.
 
 
 def wait_until_gone(folder: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while (left := using(folder)) or Path(folder).exists():
         assert time.monotonic() < deadline, left
         time.sleep(0.3)  # each look reads about every process of the machine

@@ -7,7 +7,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
@@ -132,13 +131,17 @@ def test_a_second_ctrl_c_does_not_wait_for_a_stubborn_process(small_copy: Copy) 
     code = "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"
     with (small_copy.folder / "Procfile").open("a") as procfile:
         procfile.write(f'stubborn: python -c "{code}"\n')
+    # An orderly stop gives it so long here, and is not waited for.
+    for module, seconds in (("processes", "GRACE_SECONDS = 12.0"), ("run", "STOP_SECONDS = 20.0")):
+        path = small_copy.folder / "development" / f"{module}.py"
+        text = path.read_text()
+        assert seconds in text
+        path.write_text(text.replace(seconds, f"{seconds.partition(' = ')[0]} = 600.0"))
     process = small_copy.start("--free-ports")
     small_copy.wait_until_ready(process)
     os.killpg(process.pid, signal.SIGINT)
     small_copy.wait_for(lambda: "stopping in order" in small_copy.output(), process)
-    began = time.monotonic()
     assert interrupt(process) != 0
-    assert time.monotonic() - began < 9  # an orderly stop gives it 12
     small_copy.wait_until_nothing_is_left()
 
 

@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import psutil
@@ -69,11 +70,12 @@ def test_a_process_killed_while_the_provider_charges_leaves_one_charge_and_one_p
     celery_worker_process: Workers,
     eventually: Callable[[Callable[[], bool]], None],
 ) -> None:
-    payment_provider.control(slow_seconds=1)
+    payment_provider.control(slow_seconds=60)  # it is killed before that
     order = placed()
     worker = celery_worker_process("purchasing")
     eventually(lambda: payment_provider.charges()["attempts"] == 1)
     kill_process_of(worker)
+    payment_provider.control(slow_seconds=0)
     eventually(lambda: packed(order))
     assert [made["id"] for made in payment_provider.charges()["charges"]] == [order.charge_id]
     assert payment_provider.charges()["attempts"] == 2
@@ -123,19 +125,25 @@ def test_two_workers_at_once_charge_and_pack_once(
     placed: Callable[[], Order],
     payment_provider: PaymentProvider,
     waiting: Callable[[str], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    payment_provider.control(slow_seconds=0.5)  # long enough that both come before one has recorded
-    order = placed()
+    order, ask, is_refused = placed(), client.charge, Event()
+
+    def ask_while_the_other_comes(**charge: Any) -> Any:
+        is_refused.wait(60)
+        return ask(**charge)
 
     def run(task: Callable[[str], None]) -> str:
         try:
             task(str(order.id))
         except EffectInProgress:
+            is_refused.set()
             return "is tried again"
         finally:
             connection.close()
         return "ran"
 
+    monkeypatch.setattr(client, "charge", ask_while_the_other_comes)
     with ThreadPoolExecutor(2) as workers:
         assert sorted(workers.map(run, [tasks.charge] * 2)) == ["is tried again", "ran"]
         charges = payment_provider.charges()

@@ -56,5 +56,6 @@ Wiring:
     7. Whoever is on call: "Failed tasks" in the admin, behind Django's permissions, or
        `manage.py failed` and `manage.py tasks`.
 Testing: `testing.assert_enqueued`, `refute_enqueued`, `run_enqueued` and `run_twice` work in a
-    test's transaction, without a broker.
+    test's transaction, without a broker. `every_task.cases` runs every task of a project twice on
+    `samples.Sample`s of its arguments, and fails for one without.
 """

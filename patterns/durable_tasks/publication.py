@@ -203,10 +203,13 @@ def _refuse_large(row: Marked, headers: dict[str, Any]) -> None:
 
 
 def _fail(row: Marked, error: Exception) -> None:
-    logger.error("%s[%s] cannot be published: failed.", row.name, row.id, exc_info=error)
     with _cursor() as cursor:
         text = clean(words(error), ERROR_CHARACTERS)
         cursor.execute(_FAIL, [text, row.id, row.publication])
+        has_failed = cursor.rowcount > 0
+    # Somebody's cancel, say, holds it or has ended it. One that is still there comes again.
+    ended = "failed" if has_failed else "passed over, for it is held or no longer published"
+    logger.error("%s[%s] cannot be published: %s.", row.name, row.id, ended, exc_info=error)
 
 
 def _cursor() -> Any:

@@ -6,16 +6,16 @@ time limits. Plain tasks (`durable = False`) are not rows, and are not seen.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
-from uuid import uuid4
 
 from celery import Celery, current_app
 from django.db.models.functions import Now
 
 from . import arguments, configuration
-from .fingerprints import difference, tables
 from .models import State, TaskRow
 from .trial import Ran, run_row
+from .twice import twice
 
 # A task that enqueues itself for ever shall fail its test, not hang it.
 MOST_RUNS = 1000
@@ -81,23 +81,17 @@ def run_enqueued(
 
 
 def run_twice(task: Any, *args: Any, ignoring: Sequence[str] = (), **kwargs: Any) -> Any:
-    """Run a task, and again, as after a crash: fail where the second run changes any row.
+    """Run a task, and again: fail where the second run changes a row or contacts the outside.
 
     Both have the same id. `ignoring` names tables that may change. What the first run enqueues is
     not run; that the second one enqueues it again is a change. Return the first run's result.
+    For all tasks of a project, with more that may be allowed: samples.py.
     """
-    first = _run_once(task, args, kwargs, str(uuid4()))
-    before = tables()
-    _run_once(task, args, kwargs, first.id)
-    after = tables()
-    changes = [
-        difference(table, before.get(table), after.get(table))
-        for table in sorted(before.keys() | after.keys())
-        if table not in ignoring and before.get(table) != after.get(table)
-    ]
-    if changes:
-        raise AssertionError(f"{task.name} run twice: the second run changed " + "; ".join(changes))
-    return first.result
+    done = twice(task, args, kwargs)
+    changes = {name: told for name, told in done.second.changes.items() if name not in ignoring}
+    if told := replace(done.second, changes=changes).told():
+        raise AssertionError(f"{task.name} run twice: the second run {told}")
+    return done.result
 
 
 def _matching(task: Any, args: Any, kwargs: Any, queue: str | None) -> list[TaskRow]:
@@ -162,13 +156,3 @@ class _StatementTime(Now):
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
         """Return the SQL; `Now` has a template of its own for this database."""
         return self.as_sql(compiler, connection, **context)
-
-
-def _run_once(task: Any, args: Any, kwargs: Any, task_id: str) -> Ran:
-    task.apply_async(args, kwargs, task_id=task_id)
-    ran = run_row(_rows().get(pk=task_id), task.app)
-    if ran.outcome == "failed" and ran.error is not None:
-        raise ran.error
-    if ran.outcome != "completed":
-        raise AssertionError(f"{task.name} has not completed: {ran.outcome}, {ran.error!r}.")
-    return ran

@@ -159,6 +159,27 @@ def test_what_was_not_sent_is_given_back_beside_a_row_that_somebody_holds(
 
 
 @pytest.mark.usefixtures("impatient")
+def test_what_cannot_be_published_and_is_held_is_passed_over_and_not_said_to_have_failed(
+    relay: Relay, caplog: pytest.LogCaptureFixture
+) -> None:
+    (held,) = enqueue(1)
+    TaskRow.objects.update(shown="not JSON")
+    (marked,) = publication.mark("default")
+    producer, target = relay.broker.producer(), relay.broker.target("default")
+    with hanging(LOCK_TASK, held):
+        assert publication.publish(app, producer, target, [marked]) == 0
+    assert TaskRow.objects.get().state == 2
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        f"shop.write_note[{held}] cannot be published: passed over, for it is held or no longer"
+        " published."
+    ]
+    caplog.clear()
+    publication.publish(app, producer, target, [marked])
+    assert TaskRow.objects.get().reason == "unpublishable"
+    assert "cannot be published: failed." in caplog.text
+
+
+@pytest.mark.usefixtures("impatient")
 def test_who_cancels_a_task_that_is_held_is_told_and_can_go_on() -> None:
     held, other = enqueue(2)
     with hanging(LOCK_TASK, held):

@@ -1,6 +1,9 @@
 """`manage.py allclear` says how things are, whatever is dead."""
 
 import json
+import os
+import signal
+import threading
 from io import StringIO
 
 import pytest
@@ -52,6 +55,22 @@ def test_with_the_database_away_it_says_so(outage: Outage) -> None:
     status, printed = allclear()
     assert status == 1
     assert printed.startswith("CRITICAL The database does not answer: ")
+
+
+def test_ctrl_c_ends_it_as_a_shell_expects_while_a_check_hangs(project: Found) -> None:
+    is_over = threading.Event()
+
+    def hang() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        is_over.wait()
+
+    project.wait = hang
+    try:
+        assert allclear() == (130, "")
+    except KeyboardInterrupt:
+        pytest.fail("Ctrl-C went past it")  # it would end pytest
+    finally:
+        is_over.set()
 
 
 def test_a_process_that_is_gone_for_good_is_forgotten() -> None:

@@ -13,6 +13,8 @@ from ...looking import look
 from ...problem import one_line
 from ...records import Found
 
+ABANDONED = 130  # what a shell expects of a command that Ctrl-C has ended
+
 
 class Command(BaseCommand):
     """Runs the checks here and now; it needs neither broker nor workers, beat or relay."""
@@ -29,10 +31,16 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Look, print, and end with 1 where something is wrong. Tells nobody, changes no alarm."""
-        if options["forget"]:
-            self._forget(options["forget"])
-        found = look()
+        """Look, print, and end with 1 where something is wrong. Tells nobody, changes no alarm.
+
+        Ctrl-C ends it with 130.
+        """
+        try:
+            if options["forget"]:
+                self._forget(options["forget"])
+            found = look()
+        except KeyboardInterrupt:
+            sys.exit(ABANDONED)
         self.stdout.write(as_json(found) if options["json"] else in_words(found))
         self.stdout.flush()
         if found.problems:

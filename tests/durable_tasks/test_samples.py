@@ -1,0 +1,479 @@
+"""Every task of a project is run twice; what does something again, or has no sample, fails."""
+
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import httpx
+import pytest
+from celery.app.registry import TaskRegistry
+from django.core.mail import EmailMessage
+from django.db import connection, transaction
+from durable_shop.models import Note
+
+from patterns.durable_tasks.app import DurableCelery
+from patterns.durable_tasks.every_task import Case, cases, registered
+from patterns.durable_tasks.samples import Exempt, Sample
+from patterns.idempotency import ledger
+from patterns.idempotency.models import Effect
+from tests.durable_tasks.conftest import notes
+
+WHERE = "tests/samples.py"
+HARMLESS = "nobody reads it twice"
+
+Define = Callable[..., Any]
+# Celery's own, of a class attribute that it takes all the same.
+pytestmark = pytest.mark.filterwarnings("ignore:\\s*The '.*' task attribute")
+
+
+class OutsideServer(ThreadingHTTPServer):
+    """The far side: it keeps connections open, and counts what was asked for."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+        super().__init__(("127.0.0.1", 0), Answers)
+        self.address = f"127.0.0.1:{self.server_address[1]}"
+
+
+class Answers(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # keep-alive
+
+    def do_GET(self) -> None:
+        self.server.asked[self.path] += 1  # type: ignore[attr-defined]
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *words: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def far_side() -> Iterator[OutsideServer]:
+    with OutsideServer() as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+class OwnTasks(TaskRegistry):
+    """Leaves out the shared tasks of whatever this process has imported by now."""
+
+    def __setitem__(self, name: str, task: Any) -> None:
+        if name.startswith(("sampled.", "other.", "celery.")):
+            super().__setitem__(name, task)
+
+
+def new_app(name: str) -> DurableCelery:
+    options: dict[str, Any] = {"task_cls": "patterns.durable_tasks.task:DurableTask"}
+    app = DurableCelery(name, set_as_current=False, tasks=OwnTasks(), **options)
+    app.conf.update(broker_url="redis://127.0.0.1:1/0", task_ignore_result=True)
+    return app
+
+
+@pytest.fixture
+def app() -> DurableCelery:
+    return new_app("sampled")
+
+
+@pytest.fixture
+def define(app: DurableCelery) -> Define:
+    """Return a function that makes a task of a body."""
+
+    def define(body: Callable[..., Any], **options: Any) -> Any:
+        body.__name__ = "body"  # Celery takes no lambda by its own name
+        return app.task(name="sampled.it", shared=False, **options)(body)
+
+    return define
+
+
+@pytest.fixture
+def empty_ledger() -> Iterator[None]:
+    yield
+    Effect.objects.all().delete()
+
+
+def run(app: DurableCelery, sample: Sample | None = None, **options: Any) -> None:
+    [case] = cases([app], {"sampled.it": sample or of()}, where=WHERE, **options)
+    case.run()
+
+
+def of(*args: Any, **allowed: Any) -> Sample:
+    return Sample(arguments=lambda: args, **allowed)
+
+
+@contextmanager
+def refused(*words: str) -> Iterator[None]:
+    with pytest.raises(AssertionError) as failure:
+        yield
+    for each in words:
+        assert each in str(failure.value)
+
+
+def get_or_create(text: str = "one") -> None:
+    Note.objects.get_or_create(text=text)
+
+
+def test_a_task_whose_second_run_finds_its_work_done_passes(
+    app: DurableCelery, define: Define
+) -> None:
+    define(get_or_create)
+    run(app)
+    assert notes() == ["one"]
+
+
+def test_a_counter_that_is_incremented_again_fails(app: DurableCelery, define: Define) -> None:
+    def count(key: int) -> None:
+        note = Note.objects.get(pk=key)
+        note.text = str(int(note.text) + 1)
+        note.save()
+
+    define(count)
+    note = Note.objects.create(text="0")
+    with refused(
+        "sampled.it breaks rule 4",
+        "durable_shop_note (1 rows, then 1)",
+        '"text":"1"',
+        '"text":"2"',
+        WHERE,
+    ):
+        run(app, of(note.pk))
+
+
+def test_a_row_that_is_created_again_fails(app: DurableCelery, define: Define) -> None:
+    define(lambda: Note.objects.create(text="twice") and None)
+    with refused("durable_shop_note (1 rows, then 2)"):
+        run(app)
+
+
+def test_a_time_that_the_database_writes_anew_fails(app: DurableCelery, define: Define) -> None:
+    def stamp() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE durable_shop_note SET text = now()::text")
+
+    define(stamp)
+    Note.objects.create(text="never")
+    with refused("durable_shop_note"):
+        run(app)
+
+
+def test_a_task_that_is_enqueued_again_fails(app: DurableCelery, define: Define) -> None:
+    following = app.task(name="sampled.next", shared=False)(get_or_create)
+    define(lambda: following.delay("next") and None)
+    [it, _] = cases([app], {"sampled.it": of()}, where=WHERE)
+    with refused("durable_tasks_task"):
+        it.run()
+
+
+def test_a_plain_task_that_is_published_again_fails_also_where_its_broker_was_connected_before(
+    app: DurableCelery, define: Define
+) -> None:
+    app.conf.update(broker_url="memory://")
+    plain = app.task(name="sampled.plain", shared=False, durable=False)(get_or_create)
+    define(lambda: plain.delay("next") and None)
+    it = cases([app], {"sampled.it": of()}, where=WHERE)[0]
+    with refused("contacted the outside: the broker, by a message of sampled.plain"):
+        it.run()
+
+
+def test_a_mail_that_is_sent_again_fails(app: DurableCelery, define: Define) -> None:
+    define(lambda: EmailMessage("Hello", to=["pat@example.com"]).send() and None)
+    with refused("contacted the outside: a mail to ['pat@example.com']: 'Hello'"):
+        run(app)
+
+
+def test_an_address_that_is_connected_to_again_fails_and_the_line_is_named(
+    app: DurableCelery, define: Define, far_side: OutsideServer
+) -> None:
+    def contact() -> None:
+        socket.create_connection(far_side.server_address[:2]).close()
+
+    define(contact, atomic=False)
+    with refused(f"a connection to {far_side.address} ({__file__}:"):
+        run(app)
+
+
+def test_a_connection_that_the_first_run_kept_does_not_hide_what_the_second_sends(
+    app: DurableCelery, define: Define, far_side: OutsideServer
+) -> None:
+    with httpx.Client() as client:
+        define(lambda: client.get(f"http://{far_side.address}/") and None, atomic=False)
+        with refused(f"a connection to {far_side.address}"):
+            run(app)
+    assert far_side.asked["/"] == 2
+
+
+def test_what_is_sent_without_a_connection_again_fails(app: DurableCelery, define: Define) -> None:
+    def send() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(b"hello", ("127.0.0.1", 9))
+
+    define(send, atomic=False)
+    with refused("a connection to 127.0.0.1:9"):
+        run(app)
+
+
+def test_a_program_that_is_run_again_fails(app: DurableCelery, define: Define) -> None:
+    define(lambda: subprocess.run([sys.executable, "-c", ""], check=True) and None, atomic=False)
+    with refused("the program", sys.executable):
+        run(app)
+
+
+def test_what_a_thread_of_the_task_contacts_again_fails(
+    app: DurableCelery, define: Define, far_side: OutsideServer
+) -> None:
+    def contact() -> None:
+        address = far_side.server_address[:2]
+        thread = Thread(target=lambda: socket.create_connection(address).close())
+        thread.start()
+        thread.join()
+
+    define(contact, atomic=False)
+    with refused(f"a connection to {far_side.address}"):
+        run(app)
+
+
+def test_what_a_task_contacts_when_its_transaction_has_committed_is_seen(
+    app: DurableCelery, define: Define, far_side: OutsideServer
+) -> None:
+    def contact() -> None:
+        address = far_side.server_address[:2]
+        transaction.on_commit(lambda: socket.create_connection(address).close())
+
+    define(contact)
+    with refused(f"a connection to {far_side.address}"):
+        run(app)
+
+
+def test_an_effect_that_a_ledger_guards_is_done_once(
+    app: DurableCelery, define: Define, far_side: OutsideServer, empty_ledger: None
+) -> None:
+    def charge(key: str) -> None:
+        with ledger.effect(key, keeps_key_hours=24, holder=task.request.id) as effect:
+            if not effect.is_recorded:
+                httpx.get(f"http://{far_side.address}/{effect.key}").raise_for_status()
+            with task.completing():
+                effect.record("done")
+
+    task = define(charge, atomic=False)
+    run(app, of("order-1"))
+    assert far_side.asked == {"/order-1": 1}
+
+
+def test_an_effect_that_asks_the_outside_before_its_ledger_fails(
+    app: DurableCelery, define: Define, far_side: OutsideServer, empty_ledger: None
+) -> None:
+    def charge(key: str) -> None:
+        with ledger.effect(key, keeps_key_hours=24, holder=task.request.id) as effect:
+            httpx.get(f"http://{far_side.address}/{effect.key}").raise_for_status()
+            with task.completing():
+                effect.record("done")
+
+    task = define(charge, atomic=False)
+    with refused(f"a connection to {far_side.address}"):
+        run(app, of("order-1"))
+
+
+def test_a_contact_may_be_allowed_and_what_the_far_side_holds_is_compared_all_the_same(
+    app: DurableCelery, define: Define, far_side: OutsideServer
+) -> None:
+    define(lambda: httpx.get(f"http://{far_side.address}/") and None, atomic=False)
+    run(app, of(contacts_again="the far side knows the key"))
+    held: Any = lambda: dict(far_side.asked)  # noqa: E731  short
+    with refused("the far side: {'/': 3}, then {'/': 4}"):
+        run(app, of(contacts_again="the far side knows the key", far_side=held))
+
+
+def test_servers_of_the_projects_own_are_no_outside(
+    app: DurableCelery, define: Define, far_side: OutsideServer
+) -> None:
+    def read_cache() -> None:
+        socket.create_connection(far_side.server_address[:2]).close()
+        get_or_create()
+
+    define(read_cache, atomic=False)
+    run(app, own_servers=[far_side.address])
+
+
+def test_a_table_may_be_allowed_to_change_and_no_other(app: DurableCelery, define: Define) -> None:
+    define(lambda: Note.objects.create(text="log") and None)
+    run(app, of(changes_again={"durable_shop_note": "a log of all runs"}))
+    with refused("durable_shop_note"):
+        run(app, of(changes_again={"durable_tasks_event": "a log of all runs"}))
+
+
+def test_what_may_be_enqueued_again_is_what_the_first_run_enqueued_and_nothing_else(
+    app: DurableCelery, define: Define
+) -> None:
+    following = app.task(name="sampled.next", shared=False)(get_or_create)
+    texts = iter(["same", "same", "first", "second"])
+    define(lambda: following.delay(next(texts)) and None)
+    sample = of(enqueues_again="each finds its work done")
+    [it, _] = cases([app], {"sampled.it": sample}, where=WHERE)
+    it.run()
+    with refused("durable_tasks_task"):
+        it.run()
+
+
+def test_a_second_run_that_raises_fails(app: DurableCelery, define: Define) -> None:
+    def insert() -> None:
+        assert not Note.objects.exists(), "it is there"
+        get_or_create()
+
+    define(insert)
+    with refused("sampled.it breaks rule 4", "ended in AssertionError: it is there"):
+        run(app)
+
+
+def test_a_sample_that_fails_in_its_first_run_fails_with_that(
+    app: DurableCelery, define: Define
+) -> None:
+    define(lambda: Note.objects.get(pk=0) and None)
+    with pytest.raises(Note.DoesNotExist):
+        run(app)
+
+
+def test_a_sample_whose_first_run_does_nothing_shows_nothing_and_fails(
+    app: DurableCelery, define: Define
+) -> None:
+    define(lambda: Note.objects.all().delete() and None)
+    with refused("sampled.it: the first run of its sample changed no row", WHERE):
+        run(app)
+
+
+@pytest.fixture
+def _told_where(outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What listens to plain tasks in this process, and what writes down that it was told."""
+    monkeypatch.setenv("DURABLE_TEST_OUTSIDE", str(outside))
+
+
+@pytest.mark.usefixtures("_told_where")
+def test_a_plain_task_whose_second_run_finds_its_work_done_passes(
+    app: DurableCelery, define: Define
+) -> None:
+    define(get_or_create, durable=False)
+    run(app)
+    assert notes() == ["one"]
+
+
+@pytest.mark.usefixtures("_told_where")
+def test_a_plain_task_that_does_it_again_fails(app: DurableCelery, define: Define) -> None:
+    define(lambda: Note.objects.create(text="plain") and None, durable=False)
+    with refused("sampled.it breaks rule 4", "durable_shop_note (1 rows, then 2)"):
+        run(app)
+
+
+def test_a_task_without_a_sample_fails_with_the_lines_to_add(
+    app: DurableCelery, define: Define
+) -> None:
+    define(lambda order_id, cents=0: None)
+    [case] = cases([app], {}, where=WHERE)
+    with refused(
+        f"In {WHERE} add",
+        'def for_it() -> dict[str, Any]:\n    return {"order_id": ..., "cents": ...}',
+        '    "sampled.it": Sample(arguments=for_it),',
+        '    "sampled.it": Exempt("why it does no harm"),',
+    ):
+        case.run()
+
+
+def test_an_empty_list_of_samples_is_none(app: DurableCelery, define: Define) -> None:
+    define(get_or_create)
+    [case] = cases([app], {"sampled.it": []}, where=WHERE)
+    with refused("sampled.it has no sample"):
+        case.run()
+
+
+def test_a_sample_or_an_exemption_of_no_task_fails(app: DurableCelery) -> None:
+    for left_over in (of(), Exempt(HARMLESS)):
+        [case] = cases([app], {"sampled.gone": left_over}, where=WHERE)
+        with refused(f"SAMPLES in {WHERE} names 'sampled.gone', and no task is called so"):
+            case.run()
+
+
+def test_an_exempted_task_is_no_case(app: DurableCelery, define: Define) -> None:
+    define(get_or_create)
+    assert cases([app], {"sampled.it": Exempt(HARMLESS)}, where=WHERE) == []
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "TODO", "not idempotent"])
+def test_an_exemption_without_a_reason_is_refused(reason: str) -> None:
+    with pytest.raises(ValueError, match="say why a second run does no harm"):
+        Exempt(reason)
+    with pytest.raises(ValueError, match="changes_again"):
+        of(changes_again={"a_table": reason})
+
+
+@pytest.mark.parametrize("name", ["contacts_again", "enqueues_again"])
+def test_what_is_allowed_without_a_reason_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        of(**{name: "TODO"})
+
+
+def test_celerys_own_tasks_need_no_sample_and_a_task_of_that_name_does(
+    app: DurableCelery,
+) -> None:
+    assert registered([app]) == {}
+    app.task(name="celery.of_the_project", shared=False)(get_or_create)
+    assert list(registered([app])) == ["celery.of_the_project"]
+
+
+def test_the_tasks_of_all_apps_are_found_also_in_modules_not_imported_yet(
+    app: DurableCelery, define: Define
+) -> None:
+    define(get_or_create)
+    other = new_app("other")
+    other.conf.imports = ["durable_shop.ends"]
+    other.task(name="other.it", shared=False)(get_or_create)
+    assert list(registered([app, other])) == ["other.it", "sampled.it"]
+
+
+def test_a_task_may_have_several_samples_and_each_is_a_case(
+    app: DurableCelery, define: Define
+) -> None:
+    define(get_or_create)
+    found = cases([app], {"sampled.it": [of("one"), of("two")]}, where=WHERE)
+    assert list(map(str, found)) == ["sampled.it", "sampled.it-2"]
+    for case in found:
+        case.run()
+    assert notes() == ["one", "two"]
+
+
+def test_a_sample_is_given_the_fixtures_that_it_names(app: DurableCelery, define: Define) -> None:
+    define(get_or_create)
+    asked: list[str] = []
+
+    def fixture(name: str) -> str:
+        asked.append(name)
+        return f"a {name}"
+
+    sample = Sample(arguments=lambda order: {"text": order}, far_side=lambda provider: provider)
+    case = only(cases([app], {"sampled.it": sample}, where=WHERE))
+    case.run(fixture)
+    assert (notes(), set(asked)) == (["a order"], {"order", "provider"})
+    with pytest.raises(TypeError, match="asks for order"):
+        case.run()
+
+
+def only(found: list[Case]) -> Case:
+    [case] = found
+    return case
+
+
+def test_a_tests_own_transaction_is_refused_with_the_remedy(
+    app: DurableCelery, define: Define
+) -> None:
+    define(get_or_create)
+    with transaction.atomic(), refused("django_db(transaction=True)"):
+        run(app)

@@ -7,7 +7,7 @@ Guarantees: a task that names no queue, or one that is not in the list, is refus
     named; each declared queue has exactly one worker process in `processes()`, and a stated bound
     in `caps()` for whatever keeps its tasks.
 Not for: queues made while the system runs (one a customer, say); priorities within a queue.
-Copy: this file.
+Copy: this folder.
 Needs: celery>=5.5.
 Settings: none. Of Celery's own: task_queues, task_routes, task_create_missing_queues,
     task_default_queue, which `celery_settings()` returns.

@@ -25,6 +25,7 @@ def wrong_tasks(lists: tuple[Queues, ...]) -> Iterator[CheckMessage]:
     by_app: dict[str, list[Queue]] = defaultdict(list)
     for queue in (queue for each in lists for queue in each):
         by_app[queue.app].append(queue)
+    declared = {queue.name: queue for queues in by_app.values() for queue in queues}
     for path, queues in by_app.items():
         try:
             app = loaded(path)
@@ -33,7 +34,8 @@ def wrong_tasks(lists: tuple[Queues, ...]) -> Iterator[CheckMessage]:
         except (AttributeError, ImportError, TypeError, ValueError) as error:
             yield not_loaded(path, error)
         else:
-            yield from wrong_tasks_of(app, Queues(*queues))
+            # Two apps of one process share tasks: one of them has a worker for the queue.
+            yield from wrong_tasks_of(app, queues, Queues(*declared.values()))
 
 
 def loaded(path: str) -> Celery:
@@ -56,12 +58,12 @@ def not_loaded(path: str, error: Exception) -> CheckMessage:
     )
 
 
-def wrong_tasks_of(app: Celery, queues: Queues) -> Iterator[CheckMessage]:
+def wrong_tasks_of(app: Celery, queues: list[Queue], declared: Queues) -> Iterator[CheckMessage]:
     """`queues.E001`: a task without a queue, or on none that is declared; and what follows."""
     by_queue: dict[str, list[Any]] = defaultdict(list)
     for task in app.tasks.values():
         try:
-            queues.require_of(task)
+            declared.require_of(task)
         except QueueNotDeclared as error:
             yield Error(str(error), hint=DECLARE, id="queues.E001")
         else:

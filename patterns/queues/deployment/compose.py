@@ -10,7 +10,6 @@ HEAD = """\
 # compose.override.yaml. Nothing secret is in it: production.env has the variables of the README,
 # and git does not know that file. Before a new version starts:
 #     docker compose run --rm web python manage.py migrate
-name: {name}
 x-process: &process
   image: {image}
   env_file: [production.env]
@@ -27,14 +26,14 @@ ASKING = "import urllib.request as r; r.urlopen('http://127.0.0.1:{port}{path}',
 def compose(processes: tuple[Process, ...], target: Target) -> str:
     """Return a compose.yaml; raise `ValueError` where a process is behind one that is not there."""
     names = {process.name for process in processes}
-    head = HEAD.format(name=target.label(), image=quoted(target.image_or_default))
+    head = HEAD.format(image=quoted(target.image_or_default))
     for process in processes:
         if process.behind and process.behind not in names:
             raise ValueError(f"Process {process.name!r} is behind {process.behind!r}: no such one.")
-    return head + "\n".join("\n".join(service(process)) + "\n" for process in processes)
+    return head + "\n".join("\n".join(service(process, target)) + "\n" for process in processes)
 
 
-def service(process: Process) -> list[str]:
+def service(process: Process, target: Target) -> list[str]:
     """Return the lines of one service."""
     lines = [
         f"  # {process.why}",
@@ -48,7 +47,10 @@ def service(process: Process) -> list[str]:
         f"    mem_limit: {process.limit_mb}m",
     ]
     if process.is_single:
-        lines += ["    # Never two at once.", "    deploy: {replicas: 1}"]
+        lines += [
+            "    # Never two at once: what has a name of its own cannot be scaled.",
+            f"    container_name: {target.label(process.name)}",
+        ]
     if process.port:
         lines += [
             "    # For the proxy on this machine, which ends TLS.",

@@ -23,8 +23,7 @@ User={name}
 WorkingDirectory={directory}
 # The variables of the README, secrets among them: root's alone (mode 600), systemd reads it.
 EnvironmentFile=/etc/{name}/environment
-# `env`, since what stands in that file goes before an Environment= here.
-ExecStart={command}
+{why_env}ExecStart={command}
 Restart=always
 RestartSec=2
 # SIGTERM to the main process alone, which ends its children in order.
@@ -38,6 +37,7 @@ NoNewPrivileges=true
 [Install]
 WantedBy={name}.target
 """
+WHY_ENV = "# `env`, since what stands in that file goes before an Environment= here.\n"
 TARGET = """\
 # Printed by `manage.py queues --format systemd`. `systemctl enable --now {name}.target` with all
 # units starts them; `systemctl restart {name}.target` after a new version, once it is migrated.
@@ -65,6 +65,7 @@ def unit_text(unit: str, process: Process, target: Target) -> str:
         name=target.name,
         description=escaped(f"{target.name} {process.name}: {process.why}"),
         directory=target.directory_or_default,
+        why_env=WHY_ENV if process.deployed else "",
         command=command(process, target.directory_or_default),
         stop_seconds=math.ceil(process.stop_seconds),
         memory_mb=process.memory_mb,

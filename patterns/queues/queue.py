@@ -11,9 +11,10 @@ AT_CAP = ("alarm", "refuse")
 POOLS = ("prefork", "solo", "threads")
 # Only a process beside the task's own can end it. The other two take a limit, and do nothing.
 ENFORCES_TIME_LIMITS = frozenset({"prefork"})
-# Megabytes (PSS) of a worker before its first task; docs/queues.md has the measurement.
-WORKER_MB = {"prefork": 55, "solo": 75, "threads": 75}
-CHILD_MB = {"prefork": 40, "solo": 0, "threads": 1}
+# Megabytes of a worker before its first task, and of each that runs one beside others; measured
+# (102 MB with one child, 149 with two, 242 with four; the others 85), and rounded up.
+WORKER_MB = {"prefork": 60, "solo": 90, "threads": 90}
+CHILD_MB = {"prefork": 50, "solo": 0, "threads": 1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,7 @@ class Queue:
     in processes, which alone can be ended at a time limit or outlive a crash; "solo" in the
     worker's own, one at a time; "threads" for many plain tasks that wait. `concurrency` is how many
     run at once: 1, since tasks on one lane wait for each other unless you say otherwise, and every
-    process costs some 40 MB. `cap` is how many tasks may wait: a million are some 500 MB in a
+    process costs some 50 MB. `cap` is how many tasks may wait: a million are some 500 MB in a
     database. `at_cap` is what happens to one more: "alarm" takes it all the same, since a task
     refused is work undone that somebody was promised; "refuse" is for what can be asked for again.
     `latency_seconds` is how long the oldest due task may wait before somebody is told.

@@ -68,7 +68,7 @@ def test_what_a_platform_must_know_of_a_worker_is_told_to_it() -> None:
 
 def test_a_worker_with_more_processes_is_given_more_memory() -> None:
     one, three = QUEUES.processes()
-    assert three.memory_mb - one.memory_mb == 80
+    assert three.memory_mb - one.memory_mb == 100
     assert three.limit_mb - three.memory_mb == 300
 
 

@@ -1,6 +1,6 @@
 """Every process of the project: `manage.py queues --format procfile > Procfile`, and other forms.
 
-The megabytes are measured (docs/queues.md of the kit says how), each when it has begun.
+The megabytes are measured when a process has begun, and rounded up.
 """
 
 from django.conf import settings
@@ -51,13 +51,13 @@ PROCESSES = (
         name="relay",
         why="publishes the tasks that are due; any number may run",
         command="python manage.py relay",
-        memory_mb=70,
+        memory_mb=80,
     ),
     Process(
         name="beat",
         why="enqueues what runs by the clock",
         command="celery -A config beat",
-        memory_mb=70,
+        memory_mb=90,
         is_single=True,
     ),
     flower("flower", app="config", why="shows the shop's tasks to those on call"),

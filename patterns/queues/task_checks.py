@@ -61,7 +61,8 @@ def not_loaded(path: str, error: Exception) -> CheckMessage:
 def wrong_tasks_of(app: Celery, queues: list[Queue], declared: Queues) -> Iterator[CheckMessage]:
     """`queues.E001`: a task without a queue, or on none that is declared; and what follows."""
     by_queue: dict[str, list[Any]] = defaultdict(list)
-    for task in app.tasks.values():
+    tasks: list[Any] = list(app.tasks.values())
+    for task in tasks:
         try:
             declared.require_of(task)
         except QueueNotDeclared as error:
@@ -70,10 +71,10 @@ def wrong_tasks_of(app: Celery, queues: list[Queue], declared: Queues) -> Iterat
             if not task.name.startswith(CELERYS_OWN):
                 by_queue[task.queue].append(task)
     for queue in queues:
-        tasks = sorted(by_queue[queue.name], key=lambda task: str(task.name))
-        yield from unlimited(queue, tasks, app)
-        yield from unkept(queue, tasks)
-        yield from holding(queue, tasks)
+        own = sorted(by_queue[queue.name], key=lambda task: str(task.name))
+        yield from unlimited(queue, own, app)
+        yield from unkept(queue, own)
+        yield from holding(queue, own)
 
 
 def unlimited(queue: Queue, tasks: list[Any], app: Celery) -> Iterator[CheckMessage]:

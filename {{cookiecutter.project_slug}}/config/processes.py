@@ -63,3 +63,5 @@ PROCESSES = (
     flower("flower", app="config", why="shows the shop's tasks to those on call"),
     flower("flower_analytics", app="analytics.celery", why="shows those of analytics"),  # analytics
 )
+# What the Procfile says of each, by its name: for whoever starts one of them.
+LINES = {process.name: process.line for process in PROCESSES}

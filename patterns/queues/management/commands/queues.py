@@ -109,8 +109,10 @@ def row(queue: Queue) -> tuple[str, ...]:
 
 def as_json(queues: Sequence[Queue], problems: Sequence[CheckMessage]) -> str:
     """Return the list for programs."""
-    parts = ("name", "why", "app", "pool", "concurrency", "latency_seconds", "cap", "at_cap")
-    parts += ("calls_outside", "task_memory_mb", "process", "command")
+    parts = (
+        *("name", "why", "app", "pool", "concurrency", "latency_seconds", "cap", "at_cap"),
+        *("calls_outside", "task_memory_mb", "process", "command"),
+    )
     return json.dumps(
         {
             "queues": [{part: getattr(queue, part) for part in parts} for queue in queues],

@@ -38,7 +38,7 @@ OF_DELIVERY: dict[str, Any] = {
     "describe": again.describe,
     "described_as": again.described_as,
 }
-# Each statement commits by itself.
+# Each commits by itself what it does.
 OF_CLEANING: dict[str, Any] = {"atomic": False}
 
 
@@ -60,7 +60,12 @@ def deliver(self: Any, mail_id: str, publication: int) -> None:
     )
 
 
-@shared_task(name="queued_mail.enqueue_forgotten", queue=configuration.queue(), ignore_result=True)
+@shared_task(
+    name="queued_mail.enqueue_forgotten",
+    queue=configuration.queue(),
+    ignore_result=True,
+    **OF_CLEANING,
+)
 def enqueue_forgotten() -> None:
     """Publish again the mails whose task message was lost, QUEUED_MAIL_SWEEP_LIMIT at most.
 

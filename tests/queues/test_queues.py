@@ -46,11 +46,55 @@ def received(app: Celery, queue: str) -> int:
 
 
 def test_each_queue_has_a_worker_of_its_own() -> None:
-    processes = QUEUES.processes()
-    assert list(processes) == ["worker_mail", "worker_slow_work"]
-    assert " -A config worker -Q mail -n mail@%h -c 1 " in processes["worker_mail"]
-    assert " -A other.celery worker -Q slow_work " in processes["worker_slow_work"]
-    assert " -c 3 " in processes["worker_slow_work"]
+    workers = {process.name: process.line for process in QUEUES.processes()}
+    assert list(workers) == ["worker_mail", "worker_slow_work"]
+    assert " -A config worker -Q mail -n mail@%h -c 1 " in workers["worker_mail"]
+    assert " -A other.celery worker -Q slow_work " in workers["worker_slow_work"]
+    assert " -c 3 " in workers["worker_slow_work"]
+
+
+def test_a_worker_hands_back_what_it_runs_when_it_is_stopped() -> None:
+    for process in QUEUES.processes():
+        assert process.environment == {"REMAP_SIGTERM": "SIGQUIT"}
+        assert process.line == f"env REMAP_SIGTERM=SIGQUIT {process.command}"
+
+
+def test_what_a_platform_must_know_of_a_worker_is_told_to_it() -> None:
+    first, _ = QUEUES.processes(stop_seconds=30, deployed_environment={"SECONDS": "20"})
+    assert first.stop_seconds == 30
+    assert first.deployed == {"REMAP_SIGTERM": "SIGQUIT", "SECONDS": "20"}
+    assert "SECONDS" not in first.line
+
+
+def test_a_worker_with_more_processes_is_given_more_memory() -> None:
+    one, three = QUEUES.processes()
+    assert three.memory_mb - one.memory_mb == 100
+    assert three.limit_mb - three.memory_mb == 300
+
+
+@pytest.mark.parametrize("pool", ["solo", "threads"])
+def test_another_pool_is_in_the_command(pool: Any) -> None:
+    queue = Queue(name="mail", why="a reason", pool=pool)
+    assert f" -n mail@%h --pool {pool} -c 1 " in queue.command
+    assert not queue.enforces_time_limits
+
+
+def test_prefork_is_the_pool_of_whoever_names_none_and_ends_a_task_at_its_limit() -> None:
+    queue = Queue(name="mail", why="a reason")
+    assert queue.pool == "prefork"
+    assert queue.enforces_time_limits
+    assert "--pool" not in queue.command
+
+
+def test_a_pool_that_does_not_exist_or_keeps_no_promise_is_refused() -> None:
+    wrong: Any = "gevent"
+    with pytest.raises(ValueError, match="'mail': pool is one of prefork, solo, threads, not 'gev"):
+        Queue(name="mail", why="a reason", pool=wrong)
+
+
+def test_a_solo_pool_for_several_tasks_at_once_is_refused() -> None:
+    with pytest.raises(ValueError, match="'mail': the solo pool runs one task at a time, not 2"):
+        Queue(name="mail", why="a reason", pool="solo", concurrency=2)
 
 
 def test_a_task_goes_to_its_own_queue_by_delay_and_by_name(app: Celery) -> None:

@@ -118,13 +118,13 @@ def test_cruft_update_brings_a_changed_pattern_and_keeps_the_project_s_own_chang
     with (followed / "manage.py").open("a") as manage:
         manage.write("# ours\n")
     commit_all(run, followed, "Ours")
-    change(work / "patterns/queues.py", lambda text: text + "\n\n# theirs\n")
+    change(work / "patterns/queues/__init__.py", lambda text: text + "\n\n# theirs\n")
     publish(run, work)
 
     assert run("cruft", "check", cwd=followed, check=False).returncode == 1
     run("cruft", "update", "--skip-apply-ask", cwd=followed)
 
-    assert (followed / "patterns/queues.py").read_text().endswith("\n\n# theirs\n")
+    assert (followed / "patterns/queues/__init__.py").read_text().endswith("\n\n# theirs\n")
     assert (followed / "manage.py").read_text().endswith("# ours\n")
     assert not list(followed.rglob("*.rej"))
     assert run("cruft", "check", cwd=followed).returncode == 0
@@ -205,7 +205,7 @@ def test_answers_survive_cruft_update(run: Any, url: str, work: Path, tmp_path: 
     run(*("cruft", "create", url, "--no-input"), *("--extra-context", answers))
     project = tmp_path / "kept"
     before = (project / "config/project.toml").read_bytes()
-    change(work / "patterns/queues.py", lambda text: text + "\n\n# theirs\n")
+    change(work / "patterns/queues/__init__.py", lambda text: text + "\n\n# theirs\n")
     publish(run, work)
 
     run("cruft", "update", "--skip-apply-ask", cwd=project)

@@ -8,7 +8,7 @@ from analytics.celery import app
 from analytics.models import EventCount
 
 
-@app.task(name="analytics.count_event", shared=False)  # not into the shop's app
+@app.task(name="analytics.count_event", queue="analytics", shared=False)  # not into the shop's app
 def count_event(name: str, day: str) -> None:
     """Add one to the day's count of an event. `day` is an ISO date, in UTC.
 

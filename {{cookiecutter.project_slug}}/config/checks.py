@@ -13,8 +13,7 @@ from django.core.checks import CheckMessage, Error, register
 
 from config import celery_settings
 from config.celery import app
-from config.processes import PROCESSES
-from config.queues import APPS, SHOP, VISIBILITY_TIMEOUT_SECONDS
+from config.queues import VISIBILITY_TIMEOUT_SECONDS
 
 Apps = Sequence[AppConfig] | None
 DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671, "pyamqp": 5672}  # of others, Redis's
@@ -22,14 +21,12 @@ DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671, "pyamqp": 5672}  # of others, Redi
 
 @register
 def check_tasks(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """`shop.E001`: a task names no declared queue or has no time limits; `shop.E005` and `E009`."""
+    """`shop.E005` and `E009`: a task that runs twice at once, or that nobody keeps."""
     try:
         app.autodiscover_tasks(force=True)
         tasks = list(app.tasks.values())
-        for task in tasks:
-            SHOP.require_of(task)
-    except ValueError as error:
-        return [Error(str(error), hint="Queues are declared in config/queues.py.", id="shop.E001")]
+    except ValueError:
+        return []  # one is refused at its definition, and the checks of the queues say why
     return [error for task in tasks for error in (*check_base(task), *check_absence(task))]
 
 
@@ -60,31 +57,6 @@ def check_absence(task: Any) -> list[CheckMessage]:
             id="shop.E005",
         )
     ]
-
-
-@register
-def check_processes(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """`shop.E002`, `shop.E003`: a queue without a worker, or a Procfile that is out of date."""
-    declared = [queue for queues in APPS for queue in queues]
-    unserved = [queue for queue in declared if PROCESSES.get(queue.process) != queue.command]
-    found: list[CheckMessage] = [
-        Error(
-            f"Queue {queue.name!r} has no worker in config/processes.py.",
-            hint=f"Add the process {queue.process}: {queue.command}",
-            id="shop.E002",
-        )
-        for queue in unserved
-    ]
-    procfile = settings.BASE_DIR / "Procfile"
-    if procfile.exists() and read_procfile(procfile.read_text(encoding="utf-8")) != PROCESSES:
-        found.append(
-            Error(
-                "The Procfile is not what config/processes.py says.",
-                hint="Run `python manage.py procfile > Procfile`.",
-                id="shop.E003",
-            )
-        )
-    return found
 
 
 @register
@@ -139,10 +111,3 @@ def broker_address(url: str) -> tuple[str, int]:
     here = {"localhost", "::1"}
     port = parts.port or DEFAULT_PORTS.get(parts.scheme, 6379)
     return "127.0.0.1" if host in here else host, port
-
-
-def read_procfile(text: str) -> dict[str, str]:
-    """Return a Procfile's processes; empty lines and comments are left out."""
-    lines = (line for line in text.splitlines() if line.strip() and not line.startswith("#"))
-    pairs = (line.split(":", 1) for line in lines if ":" in line)
-    return {name.strip(): command.strip() for name, command in pairs}

@@ -8,7 +8,12 @@ from patterns.queues import Queue, Queues
 SHOP = Queues(
     # Events that may be lost, and what beat asks for again.
     Queue(name="default", why="what concerns no other queue", at_cap="refuse"),
-    Queue(name="mail", why="a mail never waits for anything but mails", latency_seconds=120),
+    Queue(
+        name="mail",
+        why="a mail never waits for anything but mails",
+        latency_seconds=120,
+        calls_outside=True,  # the mail server: no task here may hold a transaction open
+    ),
     Queue(name="purchasing", why="money, and what follows from it", latency_seconds=120),
     Queue(
         name="admin",

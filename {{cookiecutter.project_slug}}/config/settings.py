@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "patterns.queued_mail",
     "patterns.idempotency",
     "patterns.failure_check",
+    "patterns.queues",
     "tasks_page",
     "accounts",
     "purchases",
@@ -175,6 +176,12 @@ BROKER_URL = env.str("BROKER_URL")
 ANALYTICS_BROKER_URL = env.str("ANALYTICS_BROKER_URL")  # analytics
 # Seconds that running tasks get at a stop; config/celery_settings.py says why 2.
 WORKER_SHUTDOWN_SECONDS = env.float("WORKER_SHUTDOWN_SECONDS", 2)
+
+# The one list of queues, all that the project runs, and the file that must say the same.
+QUEUES_LISTS = "config.queues.APPS"
+QUEUES_PROCESSES = "config.processes.PROCESSES"
+QUEUES_PROCFILE = str(BASE_DIR / "Procfile")
+QUEUES_NAME = "shop"  # of services, units, image and folder where it is deployed
 
 # Durable tasks: rows in the database above, which `manage.py relay` publishes. --------------------
 DURABLE_TASKS_QUEUES = SHOP.caps()

@@ -7,7 +7,7 @@ from pytest_django import Settings
 
 from analytics.celery import app
 from config import checks
-from config.processes import PROCESSES
+from config.processes import LINES
 
 
 def test_the_shop_s_broker_in_the_environment_does_not_become_the_analysts(
@@ -21,7 +21,7 @@ def test_the_shop_s_broker_in_the_environment_does_not_become_the_analysts(
 
 
 def test_analytics_runs_on_an_app_of_its_own() -> None:
-    assert "-A analytics.celery " in PROCESSES["worker_analytics"]
+    assert "-A analytics.celery " in LINES["worker_analytics"]
 
 
 @pytest.mark.parametrize(

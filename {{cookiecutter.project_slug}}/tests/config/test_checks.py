@@ -1,25 +1,19 @@
 """Each check complains of what it is for, and of nothing in the shop as it is."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from celery import Task
-from django.core.checks import CheckMessage, run_checks
-from pytest_django import Settings
+from django.core.checks import run_checks
 
 from config import celery_settings, checks
 from config.celery import app
-from config.processes import PROCESSES, procfile
-
-
-def ids(found: list[CheckMessage]) -> list[str | None]:
-    return [message.id for message in found]
 
 
 def test_the_shop_passes_every_check() -> None:
-    assert [error for error in run_checks() if str(error.id).startswith("shop.")] == []
+    prefixes = ("shop.", "queues.")
+    assert [error for error in run_checks() if str(error.id).startswith(prefixes)] == []
 
 
 @pytest.fixture
@@ -32,13 +26,6 @@ def stray_task() -> Iterator[Any]:
     assert body.name == "tests.stray"  # has Celery bind it now
     yield app.tasks["tests.stray"]  # itself: `body` is a proxy, with a class of its own
     app.tasks.pop("tests.stray")
-
-
-def test_e001_a_task_on_no_declared_queue(stray_task: Any) -> None:
-    type(stray_task).queue = "mial"
-    (error,) = checks.check_tasks(None)
-    assert error.id == "shop.E001"
-    assert "tests.stray names the queue 'mial'" in error.msg
 
 
 def test_e005_a_plain_task_whose_retries_wait_longer_than_the_broker(stray_task: Any) -> None:
@@ -62,29 +49,6 @@ def test_e009_a_task_that_is_not_of_the_shop_s_base() -> None:
         app.tasks.pop("tests.stray")
     assert error.id == "shop.E009"
     assert "tests.stray is no config.base_task.ShopTask" in error.msg
-
-
-def test_e002_a_queue_without_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    fewer = {name: command for name, command in PROCESSES.items() if name != "worker_mail"}
-    monkeypatch.setattr(checks, "PROCESSES", fewer)
-    assert "shop.E002" in ids(checks.check_processes(None))
-
-
-def test_e003_a_procfile_that_is_out_of_date(settings: Settings, tmp_path: Path) -> None:
-    settings.BASE_DIR = tmp_path
-    (tmp_path / "Procfile").write_text(procfile().replace("worker_mail", "mailer"))
-    (error,) = checks.check_processes(None)
-    assert error.id == "shop.E003"
-    assert error.hint == "Run `python manage.py procfile > Procfile`."
-
-
-def test_e003_comments_and_a_missing_procfile_are_no_fault(
-    settings: Settings, tmp_path: Path
-) -> None:
-    settings.BASE_DIR = tmp_path
-    assert checks.check_processes(None) == []
-    (tmp_path / "Procfile").write_text(f"# ours\n\n{procfile()}")
-    assert checks.check_processes(None) == []
 
 
 def test_e006_a_setting_that_celery_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:

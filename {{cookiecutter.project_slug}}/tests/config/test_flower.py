@@ -23,7 +23,7 @@ from django.test import Client
 
 from accounts.models import User
 from config import on_call
-from config.processes import PROCESSES
+from config.processes import LINES
 from config.tasks import clear_sessions
 from development.ports import free_port
 from development.testing import stop, worker_environment
@@ -32,8 +32,8 @@ DEADLINE_SECONDS = 60.0  # a start takes two seconds, on a machine with nothing 
 COMMANDS = {
     name: (sys.executable, "-m", *command.split())
     for name, command in (
-        ("shop", PROCESSES["flower"]),
-        ("analytics", PROCESSES["flower_analytics"]),  # analytics
+        ("shop", LINES["flower"]),
+        ("analytics", LINES["flower_analytics"]),  # analytics
     )
 }
 

@@ -16,7 +16,7 @@ from typing import NamedTuple, Self
 import pytest
 from django.conf import settings
 
-from config.processes import PROCESSES
+from config.processes import LINES
 from development.ports import free_port
 from development.reaper import BELONGS_TO
 from development.testing import stop, wait_for, worker_environment
@@ -69,10 +69,10 @@ class Site:
         self.broker = start_valkey(self.folder / "broker", durable=False)
         self._stack.callback(self.broker.stop)
         self._run("collectstatic", "manage.py", "collectstatic", "--no-input", "-v0").wait()
-        self._run("web", "-m", *PROCESSES["web"].split())
-        names = [name for name in PROCESSES if name.partition("_")[0] == "flower"]
+        self._run("web", "-m", *LINES["web"].split())
+        names = [name for name in LINES if name.partition("_")[0] == "flower"]
         for name, flower in zip(names, self.flowers, strict=True):
-            self._run(name, "-m", *PROCESSES[name].split(), f"--db={self.folder}/{flower}.state")
+            self._run(name, "-m", *LINES[name].split(), f"--db={self.folder}/{flower}.state")
         nginx = self._start_nginx(program)
         wait_for(partial(self._answers, "/", 200), nginx, "the shop behind nginx")
         for flower in self.flowers:

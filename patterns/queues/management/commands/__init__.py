@@ -1,0 +1,1 @@
+"""What lists the queues and prints how they are deployed."""

@@ -1,0 +1,1 @@
+{{ pattern("queues/__init__.py") }}

@@ -1,0 +1,1 @@
+{{ pattern("queues/apps.py") }}

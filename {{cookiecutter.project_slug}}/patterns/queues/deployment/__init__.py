@@ -1,0 +1,1 @@
+{{ pattern("queues/deployment/__init__.py") }}

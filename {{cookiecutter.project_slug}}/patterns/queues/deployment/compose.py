@@ -1,0 +1,1 @@
+{{ pattern("queues/deployment/compose.py") }}

@@ -1,0 +1,1 @@
+{{ pattern("queues/management/__init__.py") }}

@@ -1,0 +1,1 @@
+{{ pattern("queues/management/commands/queues.py") }}

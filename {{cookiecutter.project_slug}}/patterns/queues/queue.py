@@ -1,0 +1,1 @@
+{{ pattern("queues/queue.py") }}

@@ -1,0 +1,1 @@
+{{ pattern("queues/task_checks.py") }}

@@ -9,7 +9,7 @@ Guarantees: a transient error is retried with exponential backoff and full jitte
     message with the broker. A task without time limits is refused when it is defined.
 Not for: effects that may not happen twice: a retried body runs again, whole. Pools without
     processes: they enforce no hard time limit.
-Copy: this file.
+Copy: this folder.
 Needs: celery>=5.7.
 Settings: none. Of Celery's own: task_acks_late=True, task_retry_on_worker_lost=True and
     task_reject_on_worker_lost=False; a broker visibility timeout longer than

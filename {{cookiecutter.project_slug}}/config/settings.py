@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "config",  # before what its commands go before: its relay waits for the database
     "django_celery_beat",
     "patterns.flower_auth",
+    "patterns.retrying_task",
     "patterns.durable_tasks",
     "patterns.queued_mail",
     "patterns.idempotency",
@@ -182,6 +183,16 @@ DURABLE_TASKS_QUEUE = "default"  # of the pattern's own clean-up
 # Queues of another Celery app: the relay publishes what is replayed there on that app's broker.
 DURABLE_TASKS_OTHER_APPS = {
     "analytics": "analytics.celery.app",  # analytics
+}
+
+# Tasks that retry: each of these apps' does, and where not, here is why. ---------------------------
+RETRYING_TASK_APPS = [
+    "config.celery.app",
+    "analytics.celery.app",  # analytics
+]
+RETRYING_TASK_EXEMPT = {
+    "queued_mail.deliver": "the mail's row says when it is given up",
+    "analytics": "an event may be lost: the next one counts as well",  # analytics
 }
 
 # Alarms: what is checked each minute by beat, or by the relay where beat is not there. ------------

@@ -237,6 +237,7 @@ FLOWER_PORTS = {
     "shop": env.int("FLOWER_PORT", 5555, validate=_PORT),
     "analytics": env.int("ANALYTICS_FLOWER_PORT", 5556, validate=_PORT),  # analytics
 }
+FLOWER_AUTH_PROCESSES = "config.processes.PROCESSES"  # what the system checks read
 # For looking; with this, who may see Flower may also stop workers, revoke tasks and send others.
 FLOWER_ALLOWS_ACTIONS = env.bool("FLOWER_ALLOWS_ACTIONS", False)
 # Where a browser reaches /flower/ with what is below it, if neither on this site nor on the ports.

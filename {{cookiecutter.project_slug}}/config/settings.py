@@ -185,7 +185,7 @@ DURABLE_TASKS_OTHER_APPS = {
     "analytics": "analytics.celery.app",  # analytics
 }
 
-# Tasks that retry: each of these apps' does, and where not, here is why. ---------------------------
+# Tasks that retry: those of these apps do, and where not, here is why. --------------------------
 RETRYING_TASK_APPS = [
     "config.celery.app",
     "analytics.celery.app",  # analytics

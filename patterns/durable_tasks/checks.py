@@ -8,6 +8,7 @@ from typing import Any
 from celery import Celery, current_app
 from celery.utils.imports import symbol_by_name
 from django.conf import settings
+from django.core import mail
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import connections, router
 from psycopg import IsolationLevel
@@ -204,17 +205,17 @@ def wrong_app(app: Celery) -> Iterator[CheckMessage]:
             hint="Remove it, and give each app a broker of its own.",
             id="durable_tasks.E018",
         )
+    if app.conf.task_always_eager and not _in_tests():
+        yield Error(
+            "task_always_eager is on: tasks run inside their callers, and none is durable.",
+            hint="Turn it off; in tests use testing.run_enqueued().",
+            id="durable_tasks.E019",
+        )
     yield from weak_app(app)
 
 
 def weak_app(app: Celery) -> Iterator[CheckMessage]:
     """What works, and not as one thinks."""
-    if app.conf.task_always_eager:
-        yield Warning(
-            "task_always_eager is on: tasks run inside their callers, and none is durable.",
-            hint="Turn it off; in tests use testing.run_enqueued().",
-            id="durable_tasks.W002",
-        )
     if str(app.conf.result_backend or "").startswith("rpc"):
         yield Warning(
             "The rpc:// result backend answers the process that sent the message: the relay.",
@@ -231,12 +232,10 @@ def weak_app(app: Celery) -> Iterator[CheckMessage]:
 
 def wrong_tasks(app: Celery) -> Iterator[CheckMessage]:
     """Tasks that were refused at their definition, or are not what they seem."""
-    try:
-        app.autodiscover_tasks(force=True)
-        tasks: list[Any] = list(app.tasks.values())
-    except (TypeError, ValueError) as error:
-        yield Error(str(error), hint="Change the task's definition.", id="durable_tasks.E012")
-        return
+    tasks, error = _tasks_of(app)
+    refused = [error, *(_refusal_of(task, app) for task in tasks)]
+    for told in dict.fromkeys(filter(None, refused)):
+        yield Error(told, hint="Change the task's definition.", id="durable_tasks.E012")
     ours = [task for task in tasks if not task.name.startswith("celery.")]
     for task in ours:
         if not isinstance(task, DurableTask):
@@ -253,6 +252,42 @@ def wrong_tasks(app: Celery) -> Iterator[CheckMessage]:
             hint="Set time_limit on the tasks or their base, or task_time_limit.",
             id="durable_tasks.W006",
         )
+
+
+def _tasks_of(app: Celery) -> tuple[list[Any], str]:
+    """Return the tasks, and what keeps some from being read.
+
+    Celery raises at a refused definition once, and lists the task from then on. Which check reads
+    the tasks first is chance, so only what is raised again is told here.
+    """
+    before = ""
+    while (error := _error_of_reading(app)) != before:
+        before = error
+    return list(app.tasks.values()), error
+
+
+def _error_of_reading(app: Celery) -> str:
+    try:
+        app.autodiscover_tasks(force=True)
+        app.finalize(auto=True)
+    except (TypeError, ValueError) as error:
+        return str(error)
+    return ""
+
+
+def _refusal_of(task: Any, app: Celery) -> str:
+    """Return why a task's base refuses it, as it did when the task was defined; "" if not."""
+    try:
+        if isinstance(task, DurableTask):
+            task.on_bound(app)
+    except (TypeError, ValueError) as error:
+        return str(error)
+    return ""
+
+
+def _in_tests() -> bool:
+    """Tell whether Django's test environment is set up: that is what puts the outbox there."""
+    return hasattr(mail, "outbox")
 
 
 def _is_unlimited(task: Any) -> bool:

@@ -11,7 +11,10 @@ Guarantees: the check stands in the HTTP server, in front of Flower's routes, so
 Not for: telling apart who may see and who may act; several Django sites.
 Copy: this folder.
 Needs: django>=5.2, celery>=5.5, click>=8.1, flower>=2.2, tornado>=6.5.
-Settings: none of its own. Of Django's: SESSION_ENGINE, SESSION_COOKIE_NAME, LOGIN_URL.
+Settings, with defaults:
+    FLOWER_AUTH_PROCESSES = "": dotted path of the commands that the project starts, by the name of
+        their process, for the system checks; "": those of the Procfile in BASE_DIR.
+    Of Django's: SESSION_ENGINE, SESSION_COOKIE_NAME, LOGIN_URL; the project's BASE_DIR.
 Wiring: the app in INSTALLED_APPS, and the permission that it brings, `flower_auth.see_flower`, to
     those of the staff who shall see Flower; superusers have it. In the file for `celery -A ...
     flower --conf=FILE`: `guard(site_url="https://shop.example", metrics_token="...")` from

@@ -1,4 +1,4 @@
-"""The app: all that it brings is the permission to see Flower."""
+"""The app: the permission to see Flower, and its system checks."""
 
 from django.apps import AppConfig
 
@@ -10,3 +10,7 @@ class FlowerAuthConfig(AppConfig):
     label = "flower_auth"
     verbose_name = "Flower"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from . import checks  # noqa: F401  settings are read by then

@@ -6,6 +6,9 @@ from pathlib import Path
 import click
 from celery.signals import import_modules
 
+# What was named so far: the system check asks whether anything was.
+configurations: list[Path] = []
+
 
 def refuse_open_flower(configuration: Path) -> None:
     """Let `celery flower` read this file where it is told no other, and refuse an unguarded one.
@@ -13,6 +16,7 @@ def refuse_open_flower(configuration: Path) -> None:
     Call it where the Celery app is made. It costs the other processes nothing: neither Flower nor
     its web server is imported here.
     """
+    configurations.append(configuration)
     os.environ.setdefault("FLOWER_CONF", str(configuration))
     # Flower sends this signal after it has read its options, and before it listens.
     import_modules.connect(_require_guard, dispatch_uid="flower_auth")

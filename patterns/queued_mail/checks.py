@@ -10,10 +10,10 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.mail.backends import smtp
 from django.db import connections, router
 from django.utils.log import AdminEmailHandler
-from django.utils.module_loading import import_string
 
 from . import configuration
 from .backend import EmailBackend
+from .direct import backend_class, mail_past_the_queue
 from .models import QueuedMail
 from .publication import is_durable
 from .tasks import deliver
@@ -27,7 +27,12 @@ SILENT_BROKERS = ("redis", "rediss", "valkey", "valkeys", "sentinel")
 @register("queued_mail")
 def check_queued_mail(**kwargs: Any) -> list[CheckMessage]:
     """Return what is wrong with the configuration of queued mail."""
-    return [*wrong_settings(), *wrong_delivery(), *wrong_surroundings()]
+    return [
+        *wrong_settings(),
+        *wrong_delivery(),
+        *wrong_surroundings(),
+        *mail_past_the_queue(),
+    ]
 
 
 def wrong_settings() -> Iterator[CheckMessage]:
@@ -92,21 +97,13 @@ def wrong_delivery() -> Iterator[CheckMessage]:
 
 
 def wrong_surroundings() -> Iterator[CheckMessage]:
-    """A database that cannot, a broker that may hang, a backend that is not in use."""
+    """A database that cannot, a broker that may hang, a lease that is too short."""
     database = router.db_for_write(QueuedMail)
     if connections[database].vendor != "postgresql":
         yield Error(
             f"Queued mail is stored in database {database!r}, which is not PostgreSQL.",
             hint="Use PostgreSQL, or route the app `queued_mail` to a database that is.",
             id="queued_mail.E007",
-        )
-    default = "default" if configuration.has_mailers() else settings.EMAIL_BACKEND
-    if not issubclass(backend_class(default), EmailBackend):
-        yield Warning(
-            f"Mail is sent by {default!r}, in the request and whether or not it commits.",
-            hint=f'Set EMAIL_BACKEND (in MAILERS: the BACKEND of "default") to '
-            f'"{__package__}.backend.EmailBackend".',
-            id="queued_mail.W002",
         )
     if settings.ADMINS and any(map(mails_through_queue, logging.getLogger("django").handlers)):
         yield Warning(
@@ -142,14 +139,6 @@ def mails_through_queue(handler: logging.Handler) -> bool:
     """Tell whether a handler mails by the default backend."""
     chosen = getattr(handler, "using", None) or getattr(handler, "email_backend", None)
     return isinstance(handler, AdminEmailHandler) and chosen is None
-
-
-def backend_class(name: str) -> type:
-    """Return the class behind a mailer's alias or a dotted path."""
-    if configuration.has_mailers():
-        name = configuration.mailer(name).get("BACKEND", f"{smtp.__name__}.EmailBackend")
-    found: type = import_string(name)
-    return found
 
 
 def backend_options(name: str) -> dict[str, Any]:

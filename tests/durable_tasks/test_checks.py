@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from celery import Celery, Task
 from celery.worker.consumer import Consumer
+from django.core import mail
 from django.core.checks import CheckMessage
 from django.db import connections
 from durable_shop import other
@@ -191,8 +192,11 @@ def test_w001_a_lease_that_ends_under_a_process_that_is_well(settings: Any, name
     only(checks.wrong_settings(), "W001")
 
 
-def test_w002_eager_tasks() -> None:
-    only(checks.weak_app(an_app(task_always_eager=True)), "W002")
+def test_e019_eager_tasks_outside_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(mail, "outbox", raising=False)
+    only(checks.wrong_app(an_app(task_always_eager=True)), "E019")
+    monkeypatch.setattr(mail, "outbox", [], raising=False)
+    assert list(checks.wrong_app(an_app(task_always_eager=True))) == []
 
 
 def test_w003_results_that_go_to_the_relay() -> None:

@@ -1,11 +1,16 @@
 """Each misconfiguration has an id and a hint."""
 
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import current_app, signals
+from celery.beat import PersistentScheduler
 
 from patterns.failure_check import checks
+from patterns.failure_check.watch import Watch
 
 
 def ids() -> list[str | None]:
@@ -49,11 +54,64 @@ def test_a_module_that_raises_is_refused_too(
     )
 
 
-def test_that_alarms_reach_nobody_is_a_warning_of_a_deploy(settings: Any) -> None:
-    settings.FAILURE_CHECK_NOTIFY = []
-    settings.FAILURE_CHECK_STATE_FILE = ""
-    found = checks.check_somebody_is_told()
-    assert [message.id for message in found] == ["failure_check.W001", "failure_check.W002"]
+def test_e006_nothing_is_looked_for(settings: Any) -> None:
+    settings.FAILURE_CHECKS = []
+    assert ids() == ["failure_check.E006"]
+
+
+def test_e007_beat_does_not_look(settings: Any) -> None:
+    current_app.conf.beat_scheduler = "celery.beat:PersistentScheduler"
+    assert ids() == ["failure_check.E007"]
+    settings.FAILURE_CHECK_HEARTBEATS = {"relay": 20}
+    assert ids() == []
+
+
+def test_e007_is_not_said_where_a_receiver_of_beat_s_start_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "house_beat.py").write_text(
+        "from patterns.failure_check import watch\n"
+        "def look(**_):\n    watch.Watch('beat').start()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    look = import_module("house_beat").look
+    current_app.conf.beat_scheduler = "celery.beat:PersistentScheduler"
+    signals.beat_init.connect(look)
+    try:
+        assert ids() == []
+    finally:
+        signals.beat_init.disconnect(look)
+
+
+class Scheduler(PersistentScheduler):  # type: ignore[misc]  # it comes without types
+    """As a project's own beat has it."""
+
+    def setup_schedule(self) -> None:
+        Watch("beat").start()
+        super().setup_schedule()
+
+
+@pytest.fixture(autouse=True)
+def watching_beat() -> Iterator[None]:
+    before = current_app.conf.beat_scheduler
+    current_app.conf.beat_scheduler = f"{__name__}:Scheduler"
+    yield
+    current_app.conf.beat_scheduler = before
+
+
+def deployed() -> list[str | None]:
+    return [message.id for message in checks.check_somebody_is_told()]
+
+
+def test_e008_alarms_that_reach_nobody_in_production(settings: Any) -> None:
+    settings.FAILURE_CHECK_NOTIFY, settings.FAILURE_CHECK_STATE_FILE = [], "/var/alarms.json"
+    assert deployed() == ["failure_check.E008"]
     settings.ADMINS = ["ops@example.com"]
-    settings.FAILURE_CHECK_STATE_FILE = "/var/alarms.json"
-    assert checks.check_somebody_is_told() == []
+    assert deployed() == []
+    settings.ADMINS, settings.FAILURE_CHECK_NOTIFY = [], ["tests.failure_check.conftest.notify"]
+    assert deployed() == []
+
+
+def test_w001_no_file_that_keeps_alarms_while_the_database_is_away(settings: Any) -> None:
+    settings.ADMINS, settings.FAILURE_CHECK_STATE_FILE = ["ops@example.com"], ""
+    assert deployed() == ["failure_check.W001"]

@@ -1,15 +1,18 @@
 """Each misconfiguration has an id and a hint."""
 
 import logging
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from celery.exceptions import NotRegistered
+from django.core import mail
 from django.core.checks import run_checks
 from django.utils.log import AdminEmailHandler
 from mail_shop.celery import app
 
-from patterns.queued_mail import checks
+from patterns.queued_mail import checks, direct
 
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
 QUEUE = "patterns.queued_mail.backend.EmailBackend"
@@ -86,17 +89,87 @@ def test_e007_a_database_that_is_not_postgresql(monkeypatch: pytest.MonkeyPatch)
     assert list(found()) == ["queued_mail.E007"]
 
 
+def use_default(settings: Any, backend: str) -> None:
+    if hasattr(settings, "MAILERS"):
+        settings.MAILERS = {**settings.MAILERS, "default": {"BACKEND": backend}}
+    else:
+        settings.EMAIL_BACKEND = backend
+
+
+@pytest.mark.parametrize("backend", [SMTP, "django.core.mail.backends.console.EmailBackend"])
+def test_e008_mail_that_does_not_go_through_the_queue(settings: Any, backend: str) -> None:
+    use_default(settings, backend)
+    assert list(found()) == ["queued_mail.E008"]
+
+
+def test_e008_is_not_said_of_what_django_s_tests_put_there(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_default(settings, "django.core.mail.backends.locmem.EmailBackend")
+    monkeypatch.setattr(mail, "outbox", [], raising=False)
+    assert found() == {}
+    monkeypatch.delattr(mail, "outbox")
+    assert list(found()) == ["queued_mail.E008"]
+
+
+@pytest.mark.skipif(not hasattr(mail, "mailers"), reason="MAILERS is Django 6.1's")
+def test_e009_another_mailer_that_sends_at_once(settings: Any) -> None:
+    settings.MAILERS = {**settings.MAILERS, "news": {"BACKEND": SMTP}}
+    assert list(found()) == ["queued_mail.E009"]
+    settings.MAILERS = {**settings.MAILERS, "news": {"BACKEND": QUEUE}}
+    assert found() == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (f'get_connection("{SMTP}").send_messages([])', "get_connection"),
+        (f'mail.get_connection(backend="{SMTP}", fail_silently=True)', "get_connection"),
+        ("EmailBackend().send_messages([])", "EmailBackend()"),
+        ("smtp.EmailBackend(timeout=5)", "smtp.EmailBackend()"),
+    ],
+)
+def test_e010_code_that_names_a_backend_that_sends(own_app: Path, line: str, told: str) -> None:
+    beginning = "from django.core.mail.backends.smtp import EmailBackend\n"
+    (own_app / "views.py").write_text(f"{beginning}def view(request):\n    {line}\n")
+    message = found()["queued_mail.E010"]
+    assert f"{own_app / 'views.py'}:3: {told}" in message
+
+
+@pytest.mark.skipif(not hasattr(mail, "mailers"), reason="MAILERS is Django 6.1's")
+def test_e010_code_that_names_the_delivering_mailer(own_app: Path) -> None:
+    (own_app / "views.py").write_text('send_mail("a", "b", None, ["c"], using="delivery")\n')
+    assert "send_mail(using='delivery')" in found()["queued_mail.E010"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "get_connection()",
+        f'get_connection("{QUEUE}")',
+        "get_connection(backend=chosen)",
+        'Order.objects.using("default").send(using="default")',
+        "def view(",
+    ],
+)
+def test_e010_is_not_said_of_the_default_nor_of_what_only_looks_like_it(
+    own_app: Path, line: str
+) -> None:
+    (own_app / "views.py").write_text(f"{line}\n")
+    assert found() == {}
+
+
+@pytest.fixture
+def own_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of an app of the project's own."""
+    config = SimpleNamespace(name="signup", path=str(tmp_path))
+    monkeypatch.setattr(direct.apps, "get_app_configs", lambda: [config])
+    return tmp_path
+
+
 def test_w001_a_mail_server_without_a_timeout(settings: Any) -> None:
     use_delivery(settings, SMTP, timeout=None)
     assert list(found()) == ["queued_mail.W001"]
-
-
-def test_w002_mail_that_does_not_go_through_the_queue(settings: Any) -> None:
-    if hasattr(settings, "MAILERS"):
-        settings.MAILERS = {**settings.MAILERS, "default": {"BACKEND": SMTP}}
-    else:
-        settings.EMAIL_BACKEND = SMTP
-    assert list(found()) == ["queued_mail.W002"]
 
 
 def test_w003_a_broker_without_a_timeout() -> None:

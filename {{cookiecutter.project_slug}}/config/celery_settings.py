@@ -1,6 +1,6 @@
 """Celery's settings for the shop, each with its reason.
 
-Celery ignores a name that it does not know, so a system check (`shop.E006`) refuses a typo.
+Celery ignores a name that it does not know: a system check (`retrying_task.E009`) refuses a typo.
 """
 
 from typing import Any

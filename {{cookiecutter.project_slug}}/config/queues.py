@@ -37,5 +37,6 @@ APPS = (
 )
 
 # Until Redis hands out again what was taken and never acknowledged: of interest to plain tasks
-# alone (`durable = False`). Longer than the longest delay of their retries and a run: `shop.E005`.
+# alone (`durable = False`). Longer than the longest delay of their retries and a run, or
+# `retrying_task.E008` refuses them.
 VISIBILITY_TIMEOUT_SECONDS = 3600

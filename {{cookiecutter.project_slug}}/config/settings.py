@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "config",  # before what its commands go before: its relay waits for the database
     "django_celery_beat",
     "patterns.flower_auth",
+    "patterns.retrying_task",
     "patterns.durable_tasks",
     "patterns.queued_mail",
     "patterns.idempotency",
@@ -191,6 +192,16 @@ DURABLE_TASKS_OTHER_APPS = {
     "analytics": "analytics.celery.app",  # analytics
 }
 
+# Tasks that retry: those of these apps do, and where not, here is why. --------------------------
+RETRYING_TASK_APPS = [
+    "config.celery.app",
+    "analytics.celery.app",  # analytics
+]
+RETRYING_TASK_EXEMPT = {
+    "queued_mail.deliver": "the mail's row says when it is given up",
+    "analytics": "an event may be lost: the next one counts as well",  # analytics
+}
+
 # Alarms: what is checked each minute by beat, or by the relay where beat is not there. ------------
 FAILURE_CHECKS = [
     "patterns.failure_check.heartbeats.silent",
@@ -233,6 +244,7 @@ FLOWER_PORTS = {
     "shop": env.int("FLOWER_PORT", 5555, validate=_PORT),
     "analytics": env.int("ANALYTICS_FLOWER_PORT", 5556, validate=_PORT),  # analytics
 }
+FLOWER_AUTH_PROCESSES = "config.processes.PROCESSES"  # what the system checks read
 # For looking; with this, who may see Flower may also stop workers, revoke tasks and send others.
 FLOWER_ALLOWS_ACTIONS = env.bool("FLOWER_ALLOWS_ACTIONS", False)
 # Where a browser reaches /flower/ with what is below it, if neither on this site nor on the ports.

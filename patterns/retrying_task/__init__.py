@@ -6,15 +6,22 @@ Guarantees: a transient error is retried with exponential backoff and full jitte
     `RETRY_FOR_SECONDS` have passed; then, and for any other error, the task fails with that
     error. A task whose process is killed runs `max_crashes` times at most (with late
     acknowledgment and `task_retry_on_worker_lost`). A retry that cannot be published leaves its
-    message with the broker. A task without time limits is refused when it is defined.
+    message with the broker. A task without time limits is refused when it is defined. In a Django
+    project system checks (`retrying_task.E001` and on) refuse a task that is not retried, or has
+    no end, and a setting that Celery does not know.
 Not for: effects that may not happen twice: a retried body runs again, whole. Pools without
     processes: they enforce no hard time limit.
-Copy: this file.
-Needs: celery>=5.7.
-Settings: none. Of Celery's own: task_acks_late=True, task_retry_on_worker_lost=True and
+Copy: this folder.
+Needs: celery>=5.7; django>=5.2 for the checks alone, without which the rest runs too.
+Settings, of the checks, with defaults:
+    RETRYING_TASK_APPS = (): dotted paths of the Celery apps to check; (): the current one.
+    RETRYING_TASK_EXEMPT = {}: why a task, or all tasks of an app, need not retry, by its name.
+    RETRYING_TASK_CELERY_EXTRAS = (): names in Celery's configuration that other packages read.
+    Of Celery's own: task_acks_late=True, task_retry_on_worker_lost=True and
     task_reject_on_worker_lost=False; a broker visibility timeout longer than
     `longest_absence_seconds()`.
-Wiring: `Celery("app", task_cls="patterns.retrying_task:RetryingTask")`. A subclass adds its
+Wiring: `Celery("app", task_cls="patterns.retrying_task:RetryingTask")`; with Django, this package
+    in INSTALLED_APPS. A subclass adds its
     libraries' errors to `transient_errors` and `permanent_errors`; an exception may carry
     `is_permanent: bool`, which is asked first, and `retry_after_seconds`, a wait of its own.
 Testing: `RetryingTask().is_transient(error)` tells what an error would do.

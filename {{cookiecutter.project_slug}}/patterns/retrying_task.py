@@ -1,1 +1,0 @@
-{{ pattern("retrying_task.py") }}

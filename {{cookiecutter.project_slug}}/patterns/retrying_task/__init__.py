@@ -1,0 +1,1 @@
+{{ pattern("retrying_task/__init__.py") }}

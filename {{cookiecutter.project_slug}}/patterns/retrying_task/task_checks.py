@@ -1,0 +1,1 @@
+{{ pattern("retrying_task/task_checks.py") }}

@@ -22,6 +22,8 @@ PROJECT = tomllib.loads((BASE_DIR / "config" / "project.toml").read_text(encodin
 
 env = project_environment()
 DEBUG = env.bool("DEBUG", False)
+# Which copy of the shop this is. Each has its own brokers, which bear its name.
+ENVIRONMENT = env.str("ENVIRONMENT", "") or ("development" if DEBUG else "production")
 env.require(
     "SECRET_KEY",
     "DATABASE_URL",
@@ -59,6 +61,7 @@ INSTALLED_APPS = [
     "patterns.queued_mail",
     "patterns.idempotency",
     "patterns.failure_check",
+    "patterns.brokers",
     "tasks_page",
     "accounts",
     "purchases",
@@ -173,6 +176,10 @@ if django.VERSION < (6, 0):
 # Brokers: one for the shop, one for analytics, and nothing else in either. ------------------------
 BROKER_URL = env.str("BROKER_URL")
 ANALYTICS_BROKER_URL = env.str("ANALYTICS_BROKER_URL")  # analytics
+BROKERS_APPS = [
+    "config.celery.app",
+    "analytics.celery.app",  # analytics
+]
 # Seconds that running tasks get at a stop; config/celery_settings.py says why 2.
 WORKER_SHUTDOWN_SECONDS = env.float("WORKER_SHUTDOWN_SECONDS", 2)
 

@@ -6,7 +6,7 @@ from typing import Any
 from celery.app.registry import TaskRegistry
 
 from config import queues
-from patterns.durable_tasks.app import DurableCelery
+from config.celery_app import ProjectCelery, may_evict, owner
 from patterns.failure_check.workers import WorkerHeartbeat
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -32,10 +32,13 @@ class OwnTasks(TaskRegistry):
 
 
 # Its failed tasks are in the shop's failed list (DURABLE_TASKS_OTHER_APPS).
-app = DurableCelery(
+app = ProjectCelery(
     "analytics",
+    owner=owner("analytics"),
+    broker_setting="ANALYTICS_BROKER_URL",
+    may_evict=may_evict,
     broker=settings.ANALYTICS_BROKER_URL,
-    tasks=OwnTasks(),  # type: ignore[arg-type]  # the stubs lack an instance
+    tasks=OwnTasks(),
     # A plain task: an event may be lost, so nothing is retried for a day.
     task_cls="analytics.base_task:EventTask",
     # `current_app` stays the shop's, whichever of the two is imported last.

@@ -12,6 +12,6 @@ class ConfigConfig(AppConfig):
     def ready(self) -> None:
         """Register the checks, and make the group of those on call after the migrations."""
         # These need the apps loaded; the checks register themselves.
-        from config import checks, deploy_checks, on_call  # noqa: F401
+        from config import deploy_checks, on_call  # noqa: F401
 
         on_call.make_after_migrations()

@@ -9,9 +9,9 @@ from typing import Any
 from celery import signals
 from django.conf import settings
 
+from config.celery_app import ProjectCelery, may_evict, owner
 from config.queues import SHOP
 from config.readiness import wait_until_ready
-from patterns.durable_tasks.app import DurableCelery
 from patterns.failure_check.workers import WorkerHeartbeat
 from patterns.flower_auth.closed import refuse_open_flower
 from patterns.queues import QueueNotDeclared
@@ -19,7 +19,13 @@ from patterns.queues import QueueNotDeclared
 # Before the app is made: it looks whether it is in a Django project.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # Both names are read when first needed, so that Django's settings are not read in a circle.
-app = DurableCelery("shop", task_cls="config.base_task:ShopTask")
+app = ProjectCelery(
+    "shop",
+    task_cls="config.base_task:ShopTask",
+    owner=owner("shop"),
+    broker_setting="BROKER_URL",
+    may_evict=may_evict,
+)
 app.config_from_object("config.celery_settings")
 app.autodiscover_tasks()
 app.steps["consumer"].add(WorkerHeartbeat)  # it says that a worker lives

@@ -22,6 +22,8 @@ PROJECT = tomllib.loads((BASE_DIR / "config" / "project.toml").read_text(encodin
 
 env = project_environment()
 DEBUG = env.bool("DEBUG", False)
+# Which copy of the shop this is. Each has its own brokers, which bear its name.
+ENVIRONMENT = env.str("ENVIRONMENT", "") or ("development" if DEBUG else "production")
 env.require(
     "SECRET_KEY",
     "DATABASE_URL",
@@ -61,6 +63,7 @@ INSTALLED_APPS = [
     "patterns.idempotency",
     "patterns.failure_check",
     "patterns.queues",
+    "patterns.brokers",
     "tasks_page",
     "accounts",
     "purchases",
@@ -175,6 +178,10 @@ if django.VERSION < (6, 0):
 # Brokers: one for the shop, one for analytics, and nothing else in either. ------------------------
 BROKER_URL = env.str("BROKER_URL")
 ANALYTICS_BROKER_URL = env.str("ANALYTICS_BROKER_URL")  # analytics
+BROKERS_APPS = [
+    "config.celery.app",
+    "analytics.celery.app",  # analytics
+]
 # Seconds that running tasks get at a stop; config/celery_settings.py says why 2.
 WORKER_SHUTDOWN_SECONDS = env.float("WORKER_SHUTDOWN_SECONDS", 2)
 
@@ -244,7 +251,7 @@ FLOWER_PORTS = {
     "shop": env.int("FLOWER_PORT", 5555, validate=_PORT),
     "analytics": env.int("ANALYTICS_FLOWER_PORT", 5556, validate=_PORT),  # analytics
 }
-FLOWER_AUTH_PROCESSES = "config.processes.PROCESSES"  # what the system checks read
+FLOWER_AUTH_PROCESSES = "config.processes.LINES"  # what the system checks read
 # For looking; with this, who may see Flower may also stop workers, revoke tasks and send others.
 FLOWER_ALLOWS_ACTIONS = env.bool("FLOWER_ALLOWS_ACTIONS", False)
 # Where a browser reaches /flower/ with what is below it, if neither on this site nor on the ports.

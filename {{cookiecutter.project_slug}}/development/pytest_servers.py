@@ -33,6 +33,7 @@ from development.valkey import start_valkey
 # What the tests count on, whatever `.env` says: nothing here is reached, or worth stealing.
 SETTINGS = {
     "DEBUG": "True",
+    "ENVIRONMENT": "test",  # a broker that is given is not taken from its shop
     "SITE_URL": "http://testserver",
     "ALLOWED_HOSTS": "testserver,127.0.0.1,localhost",
     "CSRF_TRUSTED_ORIGINS": "http://testserver",

@@ -1,0 +1,15 @@
+"""The app: its system checks and its command."""
+
+from django.apps import AppConfig
+
+
+class BrokersConfig(AppConfig):
+    """Registered as `brokers`, whatever the package is called."""
+
+    name = __package__
+    label = "brokers"
+    verbose_name = "Brokers"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from . import checks  # noqa: F401  settings are read by then

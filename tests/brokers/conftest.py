@@ -1,0 +1,90 @@
+"""Real Valkeys, Celery apps that share them, and their processes.
+
+The Django of the kit's test process is the one that tests/queued_mail/conftest.py configures.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from tests.queued_mail.conftest import REPOSITORY, Server, eventually, start_valkey
+
+# isort: split
+from patterns.brokers.app import GuardedCelery
+from patterns.brokers.owner import Owner
+
+SHOP = Owner("story.shop", "production")
+ANALYTICS = Owner("other.analytics", "production")
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Server]:
+    server = start_valkey(tmp_path / "broker", durable=False)
+    yield server
+    server.process.send_signal(signal.SIGCONT)
+    server.stop()
+
+
+@pytest.fixture
+def client(broker: Server) -> Iterator["Redis[bytes]"]:
+    with Redis.from_url(broker.url) as client:
+        yield client
+
+
+def made(url: str, owner: Owner = SHOP, **conf: Any) -> GuardedCelery:
+    """Return a new app, as a process of its own would have it."""
+    app = GuardedCelery(
+        owner.app, broker=url, owner=owner, broker_setting="BROKER_URL", set_as_current=False
+    )
+    app.conf.update(broker_connection_timeout=2, **conf)
+    return app
+
+
+@pytest.fixture
+def somebody_waiting(broker: Server, client: Any) -> Iterator[None]:
+    """Let a worker wait at the broker, whoever's."""
+    name = "somebody"
+    with Redis.from_url(broker.url) as waiting:
+        thread = threading.Thread(target=waiting.brpop, args=([name],), daemon=True)
+        thread.start()
+        eventually(lambda: client.info("clients")["blocked_clients"])
+        yield
+        client.lpush(name, "over")
+        thread.join()
+
+
+@pytest.fixture
+def start(tmp_path: Path, broker: Server) -> Iterator[Callable[..., Any]]:
+    """Return a function that starts Celery with the app of plain_app.py, of a given owner."""
+    processes: list[Any] = []
+
+    def started(*command: str, owner: Owner = SHOP, **env: str) -> Any:
+        log = tmp_path / f"{len(processes)}.log"
+        own = {"BROKER": broker.url, "OWNER": str(owner), "PYTHONPATH": str(REPOSITORY)}
+        with log.open("wb") as output:
+            process: Any = subprocess.Popen(
+                [sys.executable, "-m", "celery", "-A", "tests.brokers.plain_app", *command],
+                cwd=tmp_path,
+                env={"PATH": os.environ["PATH"], **own, **env},
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        process.log = log
+        processes.append(process)
+        return process
+
+    yield started
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

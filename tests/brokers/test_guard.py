@@ -1,0 +1,196 @@
+"""A broker is one app's in one environment, on a real Valkey: raced for, flushed, full, frozen."""
+
+import threading
+from typing import Any
+
+import pytest
+from celery import Celery
+from redis import Redis
+
+from patterns.brokers import guard, handing, stamp
+from patterns.brokers.errors import BrokerNotYetOurs, BrokerOfAnother
+from patterns.brokers.owner import Owner
+from tests.brokers.conftest import ANALYTICS, SHOP, made
+from tests.queued_mail.conftest import Server
+
+
+def owner_of(client: Any) -> str | None:
+    found = stamp.read(client)
+    return found and found.owner
+
+
+def test_the_first_app_stamps_an_empty_broker_and_the_next_is_told_whose_it_is(
+    broker: Server, client: Any
+) -> None:
+    made(broker.url).guard.look()
+    assert owner_of(client) == "story.shop@production"
+    with pytest.raises(BrokerOfAnother) as refused:
+        made(broker.url, ANALYTICS).guard.look()
+    for words in (
+        "is the broker of story.shop@production (stamped by process",
+        "this is other.analytics@production",
+        "Set BROKER_URL to this app's own broker",
+        "`manage.py broker hand-over other.analytics --from story.shop@production`",
+    ):
+        assert words in str(refused.value)
+    assert broker.url.split(":")[2].split("@")[0] not in str(refused.value)  # the password
+
+
+def test_staging_is_refused_at_production_s_broker(broker: Server) -> None:
+    made(broker.url).guard.look()
+    with pytest.raises(BrokerOfAnother, match=r"this is story\.shop@staging"):
+        made(broker.url, Owner("story.shop", "staging")).guard.look()
+
+
+def test_another_process_of_the_same_app_is_welcome(broker: Server) -> None:
+    made(broker.url).guard.look()
+    made(broker.url).guard.look()
+
+
+def test_of_many_processes_of_two_apps_that_start_at_once_one_app_wins(
+    broker: Server, client: Any
+) -> None:
+    winners = set()
+    for _ in range(10):
+        client.flushall()
+        apps = [made(broker.url, owner) for owner in (SHOP, ANALYTICS) * 3]
+        barrier, let_in = threading.Barrier(len(apps)), []
+        threads = [
+            threading.Thread(target=look_at_once, args=(app, barrier, let_in)) for app in apps
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert {str(owner) for owner in let_in} == {owner_of(client)}
+        assert len(let_in) == 3
+        winners |= set(let_in)
+    assert winners <= {SHOP, ANALYTICS}
+
+
+def look_at_once(app: Any, barrier: threading.Barrier, let_in: list[Owner]) -> None:
+    barrier.wait()
+    try:
+        with app.guard.connected():
+            let_in.append(app.guard.owner)
+    except BrokerOfAnother:
+        pass
+
+
+def test_a_process_that_runs_puts_the_stamp_back_after_a_flush(broker: Server, client: Any) -> None:
+    shop = made(broker.url)
+    shop.guard.look()
+    client.flushall()
+    shop.guard.look_once()
+    assert owner_of(client) == str(SHOP)
+
+
+def test_after_a_flush_nobody_takes_a_broker_at_which_workers_wait_until_they_had_time_to_look(
+    broker: Server, client: Any, somebody_waiting: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, analytics = made(broker.url), made(broker.url, ANALYTICS)
+    stamp.put(client, SHOP)
+    shop.guard.look()
+    client.flushall()
+    with pytest.raises(BrokerNotYetOurs, match="bears no stamp, and workers wait there"):
+        analytics.guard.look()
+    assert owner_of(client) is None
+    shop.guard.look_once()  # as its thread does
+    with pytest.raises(BrokerOfAnother, match=r"the broker of story\.shop@production"):
+        analytics.guard.look()
+    client.flushall()
+    monkeypatch.setattr(guard, "WAIT_SECONDS", 0)
+    analytics.guard.look()  # whoever waits there stamps nothing
+    assert owner_of(client) == str(ANALYTICS)
+
+
+def test_a_process_waits_longer_than_the_others_need_to_look() -> None:
+    # A look that meets a frozen server takes its timeout twice.
+    assert guard.WAIT_SECONDS > guard.LOOK_SECONDS + 2 * guard.ANSWER_SECONDS
+
+
+def test_a_broker_with_the_queues_of_an_app_that_stamps_none_is_refused(
+    broker: Server, client: Any
+) -> None:
+    stock = Celery("stock", broker=broker.url, set_as_current=False)
+    stock.send_task("tests.nothing", queue="purchasing")
+    analytics = made(broker.url, ANALYTICS)
+    with pytest.raises(BrokerOfAnother, match=r"does not stamp its broker, .* purchasing"):
+        analytics.guard.look()
+    assert owner_of(client) is None
+    handing.hand_over(analytics, "nobody")
+    analytics.guard.look()
+
+
+def test_its_own_queues_make_no_app_a_stranger(broker: Server) -> None:
+    stock = Celery("stock", broker=broker.url, set_as_current=False)
+    stock.send_task("tests.nothing")  # the queue that this app has too
+    made(broker.url).guard.look()
+
+
+def test_another_database_or_prefix_is_no_other_broker(broker: Server) -> None:
+    made(broker.url).guard.look()
+    with pytest.raises(BrokerOfAnother):
+        made(f"{broker.url[:-1]}3", ANALYTICS).guard.look()
+    prefixed = {"broker_transport_options": {"global_keyprefix": "analytics:"}}
+    with pytest.raises(BrokerOfAnother):
+        made(broker.url, ANALYTICS, **prefixed).guard.look()
+    made(f"{broker.url[:-1]}3").guard.look()
+
+
+def test_a_stamp_that_cannot_be_read_is_somebody_s(broker: Server, client: Any) -> None:
+    client.set(stamp.KEY, b"\xff no JSON")
+    with pytest.raises(BrokerOfAnother, match="whose stamp cannot be read"):
+        made(broker.url).guard.look()
+
+
+def test_a_broker_that_is_away_is_refused_by_nobody(broker: Server) -> None:
+    shop = made(broker.url)
+    broker.stop()
+    shop.guard.look_once()
+    assert shop.guard.refusal is None
+
+
+def test_a_refusal_stays_while_the_broker_is_away(broker: Server) -> None:
+    made(broker.url).guard.look()
+    analytics = made(broker.url, ANALYTICS)
+    analytics.guard.look_once()
+    broker.stop()
+    analytics.guard.look_once()
+    assert analytics.guard.refusal is not None
+
+
+def test_a_full_broker_that_takes_no_stamp_is_used_and_that_is_said_once(
+    broker: Server, client: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.config_set("maxmemory", 1)
+    shop = made(broker.url)
+    shop.guard.look()
+    shop.guard.look()
+    (record,) = [each for each in caplog.records if "cannot be told or stamped" in each.message]
+    assert "used memory > 'maxmemory'" in record.message
+
+
+def test_a_user_who_may_not_read_the_stamp_is_let_in_and_that_is_said(
+    broker: Server, client: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    rights = ("on", ">secret", "~_kombu*", "~celery*", "&*", "+@all")  # not for the stamp's key
+    client.execute_command("ACL", "SETUSER", "app", *rights)
+    url = f"redis://app:secret@{broker.url.split('@')[1]}"
+    made(url, ANALYTICS).guard.look()
+    assert "cannot be told or stamped" in caplog.text
+
+
+def test_a_handing_over_that_is_raced_is_refused(broker: Server, client: Any) -> None:
+    made(broker.url).guard.look()
+    seen = stamp.read(client)
+    with Redis.from_url(broker.url) as other:
+        assert stamp.replace(other, seen, ANALYTICS)
+    assert not stamp.replace(client, seen, Owner("third", "production"))
+    assert owner_of(client) == str(ANALYTICS)
+
+
+@pytest.mark.parametrize("text", ["shop", "@production", "shop@", "a shop@production", "a@b@c"])
+def test_an_owner_is_an_app_and_an_environment(text: str) -> None:
+    with pytest.raises(ValueError, match="owner"):
+        Owner.parse(text)

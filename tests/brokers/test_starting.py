@@ -1,0 +1,100 @@
+"""Real workers and beats refuse another's broker, and end where theirs becomes another's."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from patterns.brokers import handing
+from tests.brokers.conftest import ANALYTICS, SHOP, made
+from tests.queued_mail.conftest import DEADLINE_SECONDS, Server, eventually, start_valkey
+
+Start = Callable[..., Any]
+WORKER = ("worker", "-c", "1", "--without-gossip", "--without-mingle", "-l", "INFO")
+COMMANDS = pytest.mark.parametrize("command", [WORKER, ("beat",)], ids=lambda words: words[0])
+CONFIG = 78  # EX_CONFIG
+
+
+def logged(process: Any, words: str) -> bool:
+    return words in process.log.read_text(errors="replace")
+
+
+def until_logged(process: Any, words: str) -> None:
+    eventually(lambda: logged(process, words) or process.poll() is not None)
+    assert logged(process, words), process.log.read_text(errors="replace")
+
+
+@COMMANDS
+def test_none_starts_at_another_s_broker_and_it_says_whose_that_is(
+    command: tuple[str, ...], start: Start, broker: Server, client: Any
+) -> None:
+    made(broker.url).send_task("tests.say")
+    process = start(*command, owner=ANALYTICS)
+    assert process.wait(DEADLINE_SECONDS) == CONFIG
+    assert logged(process, "is the broker of story.shop@production")
+    assert logged(process, "Set THE_BROKER to this app's own broker.")
+    assert client.llen("celery") == 1  # neither taken nor joined by another
+
+
+def test_a_worker_ends_when_its_broker_is_handed_over_and_its_task_is_not_lost(
+    start: Start, broker: Server, client: Any
+) -> None:
+    shop = made(broker.url)
+    process = start(*WORKER, REMAP_SIGTERM="SIGQUIT")
+    until_logged(process, " ready.")
+    shop.send_task("tests.say")
+    until_logged(process, "The task runs.")
+    handing.hand_over(made(broker.url, ANALYTICS), str(SHOP))
+    assert process.wait(DEADLINE_SECONDS) == CONFIG
+    assert logged(process, "is the broker of other.analytics@production")
+
+
+def test_beat_sends_nothing_once_its_broker_is_handed_over(
+    start: Start, broker: Server, client: Any
+) -> None:
+    process = start("beat")
+    eventually(lambda: client.llen("celery"))
+    handing.hand_over(made(broker.url, ANALYTICS), str(SHOP))
+    until_logged(process, "is the broker of other.analytics@production")
+    client.delete("celery")
+    sent_before = process.log.read_text().count("Message Error")
+    eventually(lambda: process.log.read_text().count("Message Error") > sent_before + 2)
+    assert client.llen("celery") == 0
+
+
+def test_a_worker_puts_the_stamp_back_after_a_flush(
+    start: Start, broker: Server, client: Any
+) -> None:
+    until_logged(start(*WORKER), " ready.")
+    client.flushall()
+    eventually(lambda: handing.show(made(broker.url)).owner == str(SHOP))
+
+
+def test_a_worker_waits_for_a_broker_that_is_away_and_takes_nothing_if_it_is_another_s_then(
+    start: Start, broker: Server, tmp_path: Any
+) -> None:
+    port = int(broker.url.rpartition(":")[2].partition("/")[0])
+    broker.stop()
+    process = start(*WORKER, owner=ANALYTICS, BROKER=f"redis://127.0.0.1:{port}/0")
+    until_logged(process, "Cannot connect to")
+    assert process.poll() is None
+    other = start_valkey(tmp_path / "other", port=port, durable=False)
+    try:
+        with handing.redis.Redis.from_url(other.url) as client:
+            client.config_set("requirepass", "")
+            made(f"redis://127.0.0.1:{port}/0").send_task("tests.say")
+            assert process.wait(DEADLINE_SECONDS) == CONFIG
+            assert logged(process, "is the broker of story.shop@production")
+            assert client.llen("celery") == 1
+    finally:
+        other.stop()
+
+
+def test_a_worker_does_not_start_at_a_broker_that_evicts_unless_told_so(
+    start: Start, client: Any
+) -> None:
+    client.config_set("maxmemory-policy", "allkeys-lru")
+    process = start(*WORKER)
+    assert process.wait(DEADLINE_SECONDS) == CONFIG
+    assert logged(process, "maxmemory-policy allkeys-lru")
+    until_logged(start(*WORKER, MAY_EVICT="1"), " ready.")

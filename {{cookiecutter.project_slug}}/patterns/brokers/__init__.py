@@ -1,0 +1,1 @@
+{{ pattern("brokers/__init__.py") }}

@@ -1,0 +1,1 @@
+{{ pattern("brokers/management/__init__.py") }}

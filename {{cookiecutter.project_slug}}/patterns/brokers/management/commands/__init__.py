@@ -1,0 +1,1 @@
+{{ pattern("brokers/management/commands/__init__.py") }}

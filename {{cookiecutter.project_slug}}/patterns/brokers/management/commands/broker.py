@@ -1,0 +1,1 @@
+{{ pattern("brokers/management/commands/broker.py") }}

@@ -1,4 +1,4 @@
-"""A running project takes up durable_tasks as its page says, with tasks in flight, and back again."""
+"""A running project takes up durable_tasks as its page says, with tasks in flight, and back."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""A running project takes up the list of queues as its page says, with tasks in flight, and back."""
+"""A running project takes up the list of queues as its page says, with tasks in flight."""
 
 from collections.abc import Callable
 

@@ -44,7 +44,6 @@ class ExternalContactMiddleware:
         if self.is_async:
             return self._answered(request)
         scope = Scope(request)
-        response = None
         token = hook.enter(scope)
         try:
             response = self.get_response(request)
@@ -53,11 +52,12 @@ class ExternalContactMiddleware:
                 raise
         finally:
             hook.leave(token)
-        return watched(response, scope) if scope.refused is None else _refusal(request, scope)
+        if scope.refused is None:
+            return watched(response, scope)
+        return _refusal(request, scope)
 
     async def _answered(self, request: HttpRequest) -> HttpResponseBase:
         scope = Scope(request)
-        response = None
         token = hook.enter(scope)
         try:
             scope.awaited = self.get_response(request)
@@ -78,5 +78,5 @@ def _refusal(request: HttpRequest, scope: Scope) -> HttpResponseBase:
     try:
         raise scope.refused
     except ExternalContact as contact:
-        # Django converts what is an `Exception` alone.
-        return response_for_exception(request, contact)
+        # Django converts what is an `Exception` alone; this takes any.
+        return response_for_exception(request, contact)  # type: ignore[arg-type]

@@ -4,21 +4,23 @@ import io
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Any
 
+from django.http.response import HttpResponseBase
+
 from . import hook
 from .scope import Scope
 
 
-def watched(response: Any, scope: Scope) -> Any:
+def watched(response: Any, scope: Scope) -> HttpResponseBase:
     """Return the response, whose body is watched part by part if it is streamed.
 
     A file that is open on this machine is left as it is: servers send such a one by themselves.
     """
     is_file = isinstance(getattr(response, "file_to_stream", None), io.BufferedReader)
-    if not response.streaming or is_file:
-        return response
-    each = _each_async if response.is_async else _each
-    response.streaming_content = each(response.streaming_content, scope)
-    return response
+    if response.streaming and not is_file:
+        each = _each_async if response.is_async else _each
+        response.streaming_content = each(response.streaming_content, scope)
+    same: HttpResponseBase = response
+    return same
 
 
 def _each(parts: Iterable[bytes], scope: Scope) -> Iterator[bytes]:

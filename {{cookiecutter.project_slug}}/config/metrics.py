@@ -1,7 +1,8 @@
 """/metrics: what Prometheus reads, for the bearer of METRICS_TOKEN alone.
 
-All figures come from the database, so whichever web process answers, the answer is the same. What
-each task did (runs, failures, retries, durations) Flower counts, on its own /flower/metrics.
+All figures but one come from the database, so whichever web process answers, the answer is the
+same; contacts with the outside are those of the server's processes together. What each task did
+(runs, failures, retries, durations) Flower counts, on its own /flower/metrics.
 """
 
 import logging
@@ -12,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
@@ -21,6 +22,7 @@ from config.bearer import bears_metrics_token
 from config.bounded import Bounded, NoAnswer
 from patterns.durable_tasks.figures import QueueFigures, failed_by_name, figures
 from patterns.durable_tasks.lag import relay_lag_seconds
+from patterns.external_contact import counting
 from patterns.failure_check.problem import SEVERITIES
 
 logger = logging.getLogger(__name__)
@@ -95,6 +97,11 @@ class ShopFigures(Collector):
             watching.heartbeat_ages(),
         )
         yield from _of_alarms()
+        yield CounterMetricFamily(
+            "external_contacts",
+            "Contacts of requests with what is not declared, since this web server began.",
+            value=counting.total(),
+        )
 
 
 def _of_queues(each: Mapping[str, QueueFigures]) -> Iterable[Metric]:

@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "patterns.failure_check",
     "patterns.queues",
     "patterns.brokers",
+    "patterns.external_contact",
     "tasks_page",
     "accounts",
     "purchases",
@@ -72,6 +73,7 @@ INSTALLED_APPS = [
     "analytics",  # analytics
 ]
 MIDDLEWARE = [
+    "patterns.external_contact.middleware.ExternalContactMiddleware",  # it sees what follows it
     "config.request_ids.RequestIds",
     "config.health.HealthFirst",
     "django.middleware.security.SecurityMiddleware",
@@ -235,6 +237,14 @@ FAILURE_CHECK_HEARTBEATS = {
     "relay of analytics": _SILENCE_SECONDS,  # analytics
 }
 FAILURE_CHECK_WORKER_SILENCE_SECONDS = _SILENCE_SECONDS
+
+# Rule 1: what a request contacts, other than its own servers, is a task's to contact. It raises for
+# a developer and in tests; for a customer it is logged and counted. -------------------------------
+EXTERNAL_CONTACT_MODE = "raise" if DEBUG else "log"
+# Not the one of analytics: its events go by a durable task, and a request never waits for it.
+EXTERNAL_CONTACT_BROKERS = ["BROKER_URL"]
+# What every request has to wait for, "host:port": while it is down, so is the shop.
+EXTERNAL_CONTACT_ALLOWED: list[str] = []
 
 # The payment provider -----------------------------------------------------------------------------
 PAYMENTS_URL = env.str("PAYMENTS_URL")

@@ -7,6 +7,8 @@ import pytest
 from django.db import connections
 from pytest_django import Settings
 
+from patterns.external_contact.testing import no_external_contact  # noqa: F401  a fixture
+
 # A shell that starts something in the background has it ignore Ctrl-C, and everything that it
 # starts; some tests send that to what they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -20,6 +22,11 @@ def _no_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         patch.delenv("SSL_CERT_FILE", raising=False)  # it would go before the folder
         patch.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("certificates")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _rule_1(no_external_contact: None) -> None:  # noqa: F811
+    """No test leaves this machine, and what a request contacts fails its test."""
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,24 @@
+"""A tripwire: a request that contacts what is not its database, cache or broker is told where.
+
+Why: what is contacted in a request is waited for by a customer, fails when it fails, and is done
+    although the transaction rolls back. No reading of code finds it for certain: a library does it,
+    or a line that was written for a task.
+Guarantees: while a request (or a test) is watched, opening a connection, or looking up a name, of
+    something undeclared raises `ExternalContact` before anything is sent, with the address and the
+    project's own lines, whatever library did it and whatever catches exceptions on the way; in
+    production it is counted and logged, and nothing else changes. WSGI and ASGI, `sync_to_async`
+    and streamed bodies included. Costs a request some microseconds.
+Not for: security; it is a tripwire. It does not see new threads and executors, other processes,
+    libraries that connect in C (pycurl, libpq), connections that were open before, and datagrams.
+Copy: this folder.
+Needs: django>=5.2, with asgiref; for the fixture, pytest and pytest-django.
+Settings: EXTERNAL_CONTACT_MODE ("raise" where DEBUG, else "log"; "off" takes the middleware out),
+    EXTERNAL_CONTACT_BROKERS (names of the settings with brokers' URLs, none),
+    EXTERNAL_CONTACT_ALLOWED (what every request may wait for, "host:port" or a socket's path,
+    none). Of Django's: DATABASES, CACHES, MIDDLEWARE, DEBUG.
+Wiring: the app in INSTALLED_APPS, for its checks; `ExternalContactMiddleware` from `.middleware`
+    first in MIDDLEWARE; `total()` from `.counting` among your metrics.
+Testing: `from patterns.external_contact.testing import no_external_contact` in conftest.py, and a
+    fixture with `autouse=True` that asks for it: no test then leaves this machine, and a test whose
+    request contacts anything fails.
+"""

@@ -1,0 +1,1 @@
+{{ pattern("external_contact/configuration.py") }}

@@ -19,6 +19,8 @@ from .settle import clean
 # On these a larger number goes first, and in Redis the smaller one: a caller's 9 keeps its meaning.
 LARGEST_FIRST = ("amqp", "pyamqp", "amqps")
 HIGHEST_PRIORITY = 255  # of a broker that has most of them
+# The option of a row whose name is no Celery task's: which one runs it.
+CARRIER = "carrier"
 # PostgreSQL indexes these, and its index takes no text of some kilobytes.
 NAME_CHARACTERS = 500
 # What Celery's own message says about a task, besides what the claim reads from the row.
@@ -89,8 +91,12 @@ def rank(app: Celery, priority: Any) -> int:
     is_number = isinstance(priority, int) and not isinstance(priority, bool)
     if not (is_number and 0 <= priority <= HIGHEST_PRIORITY):
         raise ValueError(f"priority={priority!r} is no number from 0 to {HIGHEST_PRIORITY}.")
-    scheme = str(app.conf.broker_write_url or "").partition(":")[0].partition("+")[0]
-    return -int(priority) if scheme in LARGEST_FIRST else int(priority)
+    return -int(priority) if _is_largest_first(app) else int(priority)
+
+
+def priority(app: Celery, rank: int) -> int:
+    """Return a rank as the broker's transport has it; what it cannot tell apart, rows can."""
+    return max(0, -rank if _is_largest_first(app) else rank)
 
 
 def read_options(text: str) -> dict[str, Any]:
@@ -102,6 +108,11 @@ def read_options(text: str) -> dict[str, Any]:
 def origin(pid: int) -> str:
     """Return where tasks are enqueued from: this machine and process."""
     return f"{clean(gethostname(), NAME_CHARACTERS)}:{pid}"
+
+
+def _is_largest_first(app: Celery) -> bool:
+    scheme = str(app.conf.broker_write_url or "").partition(":")[0].partition("+")[0]
+    return scheme in LARGEST_FIRST
 
 
 def _checked(name: str, task: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:

@@ -35,6 +35,20 @@ WHERE at < now() - make_interval(days => %s) AND (at, id) > (%s::timestamptz, %s
 ORDER BY at, id LIMIT %s
 """
 
+_DELETE_RESULTS = """
+DELETE FROM durable_tasks_result WHERE id = ANY (ARRAY(
+    SELECT id FROM durable_tasks_result WHERE expires_at < now()
+    ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED))
+"""
+# Of a task or a result that is still there they stay, as events do.
+_OLD_ATTEMPTS = """
+SELECT at, id, EXISTS (SELECT FROM durable_tasks_task t WHERE t.id = a.task_id)
+    OR EXISTS (SELECT FROM durable_tasks_result r WHERE r.id = a.task_id)
+FROM durable_tasks_attempt a
+WHERE at < now() - make_interval(days => %s) AND (at, id) > (%s::timestamptz, %s)
+ORDER BY at, id LIMIT %s
+"""
+
 
 def delete_old_firings() -> int:
     """Delete firings older than a week, but each entry's last; return how many.
@@ -52,7 +66,17 @@ def delete_old_history() -> tuple[int, int]:
     duplicate: what is left is deleted by the next run.
     """
     days = configuration.history_days()
-    return _repeated(_DELETE_DISCARDED, [days, DELETED_AT_ONCE]), _delete_old_events(days)
+    discarded = _repeated(_DELETE_DISCARDED, [days, DELETED_AT_ONCE])
+    return discarded, _delete_orphans(_OLD_EVENTS, "durable_tasks_event", days)
+
+
+def delete_old_results() -> tuple[int, int]:
+    """Delete results of Django tasks whose time is over, and failed attempts as old as history of
+    tasks that are gone; return how many of each. Commits, crash and duplicate: as above.
+    """
+    results = _repeated(_DELETE_RESULTS, [DELETED_AT_ONCE])
+    days = configuration.history_days()
+    return results, _delete_orphans(_OLD_ATTEMPTS, "durable_tasks_attempt", days)
 
 
 def _repeated(statement: str, values: list[int]) -> int:
@@ -66,14 +90,14 @@ def _repeated(statement: str, values: list[int]) -> int:
                 return int(deleted)
 
 
-def _delete_old_events(days: int) -> int:
+def _delete_orphans(old: str, table: str, days: int) -> int:
     deleted, last = 0, ("-infinity", 0)
     with connections[configuration.database()].cursor() as cursor:
         while True:
-            cursor.execute(_OLD_EVENTS, [days, *last, DELETED_AT_ONCE])
+            cursor.execute(old, [days, *last, DELETED_AT_ONCE])
             found = cursor.fetchall()
             orphans = [id for _, id, has_task in found if not has_task]
-            cursor.execute("DELETE FROM durable_tasks_event WHERE id = ANY(%s)", [orphans])
+            cursor.execute(f"DELETE FROM {table} WHERE id = ANY(%s)", [orphans])  # noqa: S608
             deleted += cursor.rowcount
             if len(found) < DELETED_AT_ONCE:
                 return int(deleted)

@@ -9,8 +9,19 @@ from django.db.models import F, Func, Q, TextField, Value
 from django.db.models.functions import Coalesce, Left, Now
 
 from .events import Event, Kind
+from .outcomes import FailedAttempt, Outcome
 
-__all__ = ["Event", "FailedTask", "Firing", "Kind", "QueueRow", "State", "TaskRow"]
+__all__ = [
+    "Event",
+    "FailedAttempt",
+    "FailedTask",
+    "Firing",
+    "Kind",
+    "Outcome",
+    "QueueRow",
+    "State",
+    "TaskRow",
+]
 
 
 class State(models.IntegerChoices):

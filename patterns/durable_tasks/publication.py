@@ -11,7 +11,7 @@ from django.db import connections
 from kombu.utils.json import dumps
 
 from . import configuration
-from .calls import IN_MESSAGE, read_options
+from .calls import CARRIER, IN_MESSAGE, priority, read_options
 from .locks import BOUNDED
 from .settle import ERROR_CHARACTERS, clean, words
 
@@ -119,7 +119,10 @@ def publish(
     address = _address(target)
     try:
         with producer.batch(max_size=BATCH):
-            sent = [_send(producer, address, row, made, broker_errors) for row, made in messages]
+            sent = [
+                _send(producer, address, row, made, priority(app, row.rank), broker_errors)
+                for row, made in messages
+            ]
     except BaseException:
         doubt(marked)
         raise
@@ -153,10 +156,10 @@ def _send(
     address: dict[str, Any],
     row: Marked,
     made: Any,
+    priority: int,
     broker_errors: tuple[type[BaseException], ...],
 ) -> bool:
     headers, properties, body = made
-    priority = abs(row.rank)
     try:
         # What cannot be written as JSON raises here; what the broker does not take, at the flush.
         producer.publish(
@@ -176,7 +179,7 @@ def _message(app: Celery, row: Marked) -> tuple[dict[str, Any], dict[str, Any], 
         args_shown, kwargs_shown = json.loads(row.shown)
         made = app.amqp.as_task_v2(
             str(row.id),
-            row.name,
+            options.get(CARRIER, row.name),
             retries=row.retries,
             argsrepr=args_shown,
             kwargsrepr=kwargs_shown,

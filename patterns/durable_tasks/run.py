@@ -44,6 +44,7 @@ class Run:
         """Nothing has happened yet."""
         self.task, self.claim, self.write = task, claim, write
         self.decision: settle.Retry | None = None
+        self.max_retries: int | None = task.max_retries
         self.is_completed = self.is_in_body = self.is_in_doubt = False
         # An ordinary task that is replayed by its row runs as it always does: in no transaction.
         self.is_atomic = task.atomic and task.durable
@@ -174,12 +175,15 @@ class Run:
         if isinstance(error, ClaimLost):
             return self._not_ours(error)
         error = self._retried(error)
+        self.task.attempt_fails(self, error)
         if self.decision is not None:
             is_ours = settle.retry(self.claim, self.decision, _reason_of(error), self.write)
         else:
             is_ours = settle.fail(self.claim, self._reason(error), error, self.write)
         if not is_ours:
             return self._not_ours(error)
+        if self.decision is None:
+            self.task.attempt_failed(self, error)
         raise _for_celery(error) from error
 
     def _shut_down(self, error: BaseException) -> None:
@@ -226,9 +230,7 @@ class Run:
     def _reason(self, error: BaseException) -> str:
         if isinstance(error, SoftTimeLimitExceeded):
             return "time_limit"
-        is_last = self.task.max_retries is not None and (
-            self.claim.retries >= self.task.max_retries > 0
-        )
+        is_last = self.max_retries is not None and self.claim.retries >= self.max_retries > 0
         is_exhausted = is_last and not getattr(error, "is_permanent", False)
         return "retries" if is_exhausted or isinstance(error, MaxRetriesExceededError) else "error"
 

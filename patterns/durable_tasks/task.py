@@ -223,6 +223,15 @@ class DurableTask(Hooks, Task):  # type: ignore[type-arg]  # generic in the stub
             f"Can't retry {self.name}[{self.request.id}] args:{shown[0]} kwargs:{shown[1]}"
         )
 
+    def attempt_fails(self, run: Run, error: BaseException) -> None:
+        """Do nothing; told why an attempt fails or is retried, rolled back and not written yet.
+
+        Neither this nor the next one may raise: `error` goes on to Celery.
+        """
+
+    def attempt_failed(self, run: Run, error: BaseException) -> None:
+        """Do nothing; told once it is written that an attempt has failed, and is not retried."""
+
     def map(self, it: Any) -> Any:
         """Raise `NotKept` for a durable task."""
         self._refuse_loop("map")

@@ -24,8 +24,8 @@ def delete_old_firings() -> None:
     atomic=False,
 )
 def delete_old_history() -> None:
-    """Delete what was discarded long ago, and the events of tasks long gone; never a failed task.
-
-    Safe to run again.
+    """Delete what was discarded long ago, the events of tasks long gone, and results whose time is
+    over; never a failed task. Safe to run again.
     """
     cleanup.delete_old_history()
+    cleanup.delete_old_results()

@@ -118,7 +118,8 @@ def _rows() -> Any:
 
 
 def _name(task: Any) -> str:
-    return str(task if isinstance(task, str) else task.name)
+    # A Django task's `name` is its function's alone.
+    return str(task if isinstance(task, str) else getattr(task, "module_path", task.name))
 
 
 def _asked(task: Any, args: Any, kwargs: Any, queue: str | None) -> str:

@@ -13,6 +13,7 @@ from django.db import connections
 from psycopg.pq import TransactionStatus
 
 from . import arguments, claim, configuration, settle
+from .calls import CARRIER, read_options
 from .models import State, TaskRow
 from .run import Run
 
@@ -32,7 +33,7 @@ class Ran:
 
 def run_row(row: TaskRow, app: Celery) -> Ran:
     """Claim, run and settle a row; raise AssertionError where nobody knows the task."""
-    task: Any = app.tasks.get(row.name)
+    task: Any = app.tasks.get(read_options(row.options).get(CARRIER, row.name))
     if task is None:
         raise AssertionError(f"No task is named {row.name!r}: is its module imported?")
     args, kwargs = arguments.decode(row.arguments)

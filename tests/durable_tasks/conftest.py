@@ -11,11 +11,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import kombu.pools
 import pytest
+from django.conf import settings
 from django.db import connection
 
 from tests.queued_mail.conftest import SOURCES, eventually, shared_database
@@ -24,14 +26,24 @@ HERE = Path(__file__).parent
 # Models can be imported once Django is configured.
 from development.server import Server  # noqa: E402
 from development.valkey import start_valkey  # noqa: E402
+from durable_shop import settings as shop_settings  # noqa: E402
 from durable_shop.celery import app  # noqa: E402
 from durable_shop.models import Note  # noqa: E402
 
-from patterns.durable_tasks.models import Event, Firing, QueueRow, TaskRow  # noqa: E402
+from patterns.durable_tasks.models import (  # noqa: E402
+    Event,
+    FailedAttempt,
+    Firing,
+    Outcome,
+    QueueRow,
+    TaskRow,
+)
 
 NO_BROKER = "redis://127.0.0.1:1/0"
 PATHS = [*SOURCES, str(HERE)]
 
+settings.TASKS = shop_settings.TASKS
+import_module("durable_shop.work")  # in no test, where Celery's warnings are errors
 app.loader.import_default_modules()
 app.finalize()
 
@@ -47,7 +59,7 @@ def empty_tables(database: None) -> Iterator[None]:
     # Celery adds each queue that it publishes to, and the next test would find it declared.
     app.__dict__.pop("amqp", None)
     connection.close()
-    for model in (TaskRow, Event, QueueRow, Firing, Note):
+    for model in (TaskRow, Event, FailedAttempt, Outcome, QueueRow, Firing, Note):
         model.objects.all().delete()
     connection.close()
 

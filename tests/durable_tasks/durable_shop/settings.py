@@ -3,9 +3,20 @@
 import json
 import os
 
+import django
+
 SECRET_KEY = "only-for-tests"
 USE_TZ = True
 INSTALLED_APPS = ["patterns.durable_tasks", "durable_shop"]
+if django.VERSION < (6, 0):
+    INSTALLED_APPS.append("django_tasks")
+_BACKEND = "patterns.durable_tasks.django_tasks.DurableBackend"
+TASKS = {
+    "default": {"BACKEND": _BACKEND, "QUEUES": ["default", "mail"]},
+    "outside": {"BACKEND": _BACKEND, "OPTIONS": {"ATOMIC": False}},
+    "retried": {"BACKEND": _BACKEND, "OPTIONS": {"MAX_RETRIES": 2}},
+    "once": {"BACKEND": _BACKEND, "OPTIONS": {"MAX_RETRIES": 0, "RESULT_DAYS": 0}},
+}
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",

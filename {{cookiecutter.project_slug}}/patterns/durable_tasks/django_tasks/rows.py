@@ -1,0 +1,1 @@
+{{ pattern("durable_tasks/django_tasks/rows.py") }}

@@ -1,0 +1,1 @@
+{{ pattern("durable_tasks/migrations/0005_django_tasks.py") }}

@@ -429,14 +429,27 @@ def test_celerys_own_tasks_need_no_sample_and_a_task_of_that_name_does(
     assert list(registered([app])) == ["celery.of_the_project"]
 
 
-def test_the_tasks_of_all_apps_are_found_also_in_modules_not_imported_yet(
-    app: DurableCelery, define: Define
+LATE = """
+from celery._state import _get_active_apps
+
+[app] = [each for each in _get_active_apps() if each.main == "late"]
+
+
+@app.task(name="other.late", shared=False)
+def late():
+    pass
+"""
+
+
+def test_the_tasks_of_all_apps_are_found_also_in_modules_that_nobody_has_imported_yet(
+    app: DurableCelery, define: Define, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     define(get_or_create)
-    other = new_app("other")
-    other.conf.imports = ["durable_shop.ends"]
-    other.task(name="other.it", shared=False)(get_or_create)
-    assert list(registered([app, other])) == ["other.it", "sampled.it"]
+    late = new_app("late")
+    late.conf.imports = ["late_tasks"]
+    (tmp_path / "late_tasks.py").write_text(LATE)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert list(registered([app, late])) == ["other.late", "sampled.it"]
 
 
 def test_a_task_may_have_several_samples_and_each_is_a_case(

@@ -151,6 +151,18 @@ def test_a_counter_that_is_incremented_again_fails(app: DurableCelery, define: D
         run(app, of(note.pk))
 
 
+def test_of_a_long_row_the_part_that_changed_is_shown(app: DurableCelery, define: Define) -> None:
+    numbers = iter("012")
+
+    def append() -> None:
+        Note.objects.update(text="x" * 500 + next(numbers))
+
+    define(append)
+    Note.objects.create(text="")
+    with refused('xx0"}', 'xx1"}'):
+        run(app)
+
+
 def test_a_row_that_is_created_again_fails(app: DurableCelery, define: Define) -> None:
     define(lambda: Note.objects.create(text="twice") and None)
     with refused("durable_shop_note (1 rows, then 2)"):
@@ -450,6 +462,7 @@ def test_the_tasks_of_all_apps_are_found_also_in_modules_that_nobody_has_importe
     (tmp_path / "late_tasks.py").write_text(LATE)
     monkeypatch.syspath_prepend(tmp_path)
     assert list(registered([app, late])) == ["other.late", "sampled.it"]
+    del sys.modules["late_tasks"]
 
 
 def test_a_task_may_have_several_samples_and_each_is_a_case(

@@ -1,5 +1,6 @@
 """Every task of a project is run twice; what does something again, or has no sample, fails."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -226,19 +227,43 @@ def test_a_connection_that_the_first_run_kept_does_not_hide_what_the_second_send
     assert far_side.asked["/"] == 2
 
 
-def test_what_is_sent_without_a_connection_again_fails(app: DurableCelery, define: Define) -> None:
-    def send() -> None:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-            sender.sendto(b"hello", ("127.0.0.1", 9))
+NOWHERE = ("127.0.0.1", 9)
 
-    define(send, atomic=False)
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        lambda sender: sender.sendto(b"hello", NOWHERE),
+        lambda sender: sender.sendmsg([b"hello"], [], 0, NOWHERE),
+    ],
+    ids=["sendto", "sendmsg"],
+)
+def test_what_is_sent_without_a_connection_again_fails(
+    app: DurableCelery, define: Define, send: Callable[[socket.socket], int]
+) -> None:
+    def body() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            send(sender)
+
+    define(body, atomic=False)
     with refused("a connection to 127.0.0.1:9"):
         run(app)
 
 
-def test_a_program_that_is_run_again_fails(app: DurableCelery, define: Define) -> None:
-    define(lambda: subprocess.run([sys.executable, "-c", ""], check=True) and None, atomic=False)
-    with refused("the program", sys.executable):
+@pytest.mark.parametrize(
+    "start",
+    [
+        lambda: subprocess.run(["true"], check=True),
+        lambda: os.system("true"),
+        lambda: os.waitpid(os.posix_spawnp("true", ["true"], os.environ), 0),
+    ],
+    ids=["subprocess", "system", "posix_spawn"],
+)
+def test_a_program_that_is_run_again_fails(
+    app: DurableCelery, define: Define, start: Callable[[], object]
+) -> None:
+    define(lambda: start() and None, atomic=False)
+    with refused("contacted the outside: the program", "true"):
         run(app)
 
 

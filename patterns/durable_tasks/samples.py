@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .twice import TASKS, Did, Twice
+from .wanted_samples import RULE
 
 WORDS_OF_A_REASON = 3  # "TODO" tells nobody anything
 
@@ -66,4 +67,7 @@ Samples = Mapping[str, Sample | Exempt | Sequence[Sample]]
 
 def _refuse_no_reason(what: str, reason: str) -> None:
     if len(reason.split()) < WORDS_OF_A_REASON:
-        raise ValueError(f"{what} has the reason {reason!r}: say why a second run does no harm.")
+        raise ValueError(
+            f"{what} has the reason {reason!r}: say why a second run does no harm, in"
+            f" {WORDS_OF_A_REASON} words or more ({RULE})."
+        )

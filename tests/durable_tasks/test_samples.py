@@ -1,5 +1,6 @@
 """Every task of a project is run twice; what does something again, or has no sample, fails."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -151,6 +152,18 @@ def test_a_counter_that_is_incremented_again_fails(app: DurableCelery, define: D
         run(app, of(note.pk))
 
 
+def test_of_a_long_row_the_part_that_changed_is_shown(app: DurableCelery, define: Define) -> None:
+    numbers = iter("012")
+
+    def append() -> None:
+        Note.objects.update(text="x" * 500 + next(numbers))
+
+    define(append)
+    Note.objects.create(text="")
+    with refused('xx0"}', 'xx1"}'):
+        run(app)
+
+
 def test_a_row_that_is_created_again_fails(app: DurableCelery, define: Define) -> None:
     define(lambda: Note.objects.create(text="twice") and None)
     with refused("durable_shop_note (1 rows, then 2)"):
@@ -214,19 +227,43 @@ def test_a_connection_that_the_first_run_kept_does_not_hide_what_the_second_send
     assert far_side.asked["/"] == 2
 
 
-def test_what_is_sent_without_a_connection_again_fails(app: DurableCelery, define: Define) -> None:
-    def send() -> None:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-            sender.sendto(b"hello", ("127.0.0.1", 9))
+NOWHERE = ("127.0.0.1", 9)
 
-    define(send, atomic=False)
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        lambda sender: sender.sendto(b"hello", NOWHERE),
+        lambda sender: sender.sendmsg([b"hello"], [], 0, NOWHERE),
+    ],
+    ids=["sendto", "sendmsg"],
+)
+def test_what_is_sent_without_a_connection_again_fails(
+    app: DurableCelery, define: Define, send: Callable[[socket.socket], int]
+) -> None:
+    def body() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            send(sender)
+
+    define(body, atomic=False)
     with refused("a connection to 127.0.0.1:9"):
         run(app)
 
 
-def test_a_program_that_is_run_again_fails(app: DurableCelery, define: Define) -> None:
-    define(lambda: subprocess.run([sys.executable, "-c", ""], check=True) and None, atomic=False)
-    with refused("the program", sys.executable):
+@pytest.mark.parametrize(
+    "start",
+    [
+        lambda: subprocess.run(["true"], check=True),
+        lambda: os.system("true"),
+        lambda: os.waitpid(os.posix_spawnp("true", ["true"], os.environ), 0),
+    ],
+    ids=["subprocess", "system", "posix_spawn"],
+)
+def test_a_program_that_is_run_again_fails(
+    app: DurableCelery, define: Define, start: Callable[[], object]
+) -> None:
+    define(lambda: start() and None, atomic=False)
+    with refused("contacted the outside: the program", "true"):
         run(app)
 
 
@@ -429,14 +466,28 @@ def test_celerys_own_tasks_need_no_sample_and_a_task_of_that_name_does(
     assert list(registered([app])) == ["celery.of_the_project"]
 
 
-def test_the_tasks_of_all_apps_are_found_also_in_modules_not_imported_yet(
-    app: DurableCelery, define: Define
+LATE = """
+from celery._state import _get_active_apps
+
+[app] = [each for each in _get_active_apps() if each.main == "late"]
+
+
+@app.task(name="other.late", shared=False)
+def late():
+    pass
+"""
+
+
+def test_the_tasks_of_all_apps_are_found_also_in_modules_that_nobody_has_imported_yet(
+    app: DurableCelery, define: Define, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     define(get_or_create)
-    other = new_app("other")
-    other.conf.imports = ["durable_shop.ends"]
-    other.task(name="other.it", shared=False)(get_or_create)
-    assert list(registered([app, other])) == ["other.it", "sampled.it"]
+    late = new_app("late")
+    late.conf.imports = ["late_tasks"]
+    (tmp_path / "late_tasks.py").write_text(LATE)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert list(registered([app, late])) == ["other.late", "sampled.it"]
+    del sys.modules["late_tasks"]
 
 
 def test_a_task_may_have_several_samples_and_each_is_a_case(

@@ -14,6 +14,7 @@ SHOP = Queues(
         latency_seconds=120,
         calls_outside=True,  # the mail server: no task here may hold a transaction open
     ),
+    # Charging contacts the outside, packing in does not and is atomic: so this is for both.
     Queue(name="purchasing", why="money, and what follows from it", latency_seconds=120),
     Queue(
         name="admin",

@@ -65,7 +65,7 @@ def newest(session: nox.Session) -> None:
     # django-celery-beat's bound (Django<6.1) holds the shop back, not the patterns.
     session.install("django>=6.1,<6.2", "--no-deps")
     patterns = (
-        *("durable_tasks", "failure_check", "flower_auth", "idempotency"),
+        *("brokers", "durable_tasks", "failure_check", "flower_auth", "idempotency"),
         *("queued_mail", "queues", "retrying_task"),
     )
     run(session, "pytest", *PARALLEL, *(f"tests/{name}" for name in patterns))

@@ -97,7 +97,10 @@ class Guard:
         if not guarded:
             connection.guard = None
         with connection:
-            connection.connect()
+            # Twice at once: `connect()` would sleep for two seconds between.
+            connection.ensure_connection(
+                max_retries=1, interval_start=0, interval_step=0, reraise_as_library_errors=False
+            )
             yield connection
 
     def watch(self, then: Then = lambda refusal: None) -> None:

@@ -7,6 +7,7 @@ from django_celery_beat.models import PeriodicTask, PeriodicTasks
 from django_celery_beat.schedulers import DatabaseScheduler
 
 from config.readiness import wait_until_ready
+from patterns.brokers.starting import refuse_another
 from patterns.durable_tasks.scheduler import DurableScheduler
 from patterns.failure_check.heartbeats import Heartbeat
 from patterns.failure_check.watch import Watch
@@ -29,6 +30,7 @@ class ShopScheduler(DurableScheduler, DatabaseScheduler):  # type: ignore[misc] 
         """Wait until the tables are there, then bring them up to the code's entries."""
         Watch("beat").start()  # it tells of a database that stays away
         self.heartbeat = Heartbeat("beat")
+        refuse_another(self.app.guard)  # Celery's signal would come after the wait
         wait_until_ready(broker=False)
         self.remove_forgotten()
         super().setup_schedule()

@@ -1,6 +1,7 @@
 """Addresses as they are compared, and how they are read from URLs and settings."""
 
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -47,6 +48,7 @@ def host_of(given: Any) -> str:
     return str(found) if (found := ip_of(text)) else text
 
 
+@lru_cache(maxsize=1024)  # the same few are compared at each contact
 def ip_of(host: str) -> IPv4Address | IPv6Address | None:
     """Return the IP address that a host is, if it is none that has to be looked up."""
     try:
@@ -72,6 +74,7 @@ def addresses_in(urls: Any) -> set[Address]:
     return {found for part in parts if (found := read(part.strip())) is not None}
 
 
+@lru_cache(maxsize=1024)
 def read(text: str) -> Address | None:
     """Return the address that a text is; None for what is none, such as the name of a table."""
     if text.startswith("/"):

@@ -63,7 +63,8 @@ def is_loopback(address: Address) -> bool:
     """Tell whether it is on this machine: by loopback, or by a socket's path."""
     found = ip_of(address.host)
     is_path = address.host.startswith(("/", "\0"))
-    return is_path or address.host in {"", "localhost"} or bool(found and found.is_loopback)
+    is_here = bool(found and (found.is_loopback or found.is_unspecified))
+    return is_path or is_here or address.host in {"", "localhost"}
 
 
 def addresses_in(urls: Any) -> set[Address]:

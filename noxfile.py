@@ -43,6 +43,8 @@ def crash(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure durable tasks beside stock Celery (`-- --only relay,worker`, `-- --help`)."""
     install_lock(session, "--compile-bytecode")
+    if not session.posargs:
+        run(session, "python", "-m", "benchmarks.external_contact")
     run(session, "python", "-m", "benchmarks.durable_tasks", *session.posargs)
 
 
@@ -65,8 +67,8 @@ def newest(session: nox.Session) -> None:
     # django-celery-beat's bound (Django<6.1) holds the shop back, not the patterns.
     session.install("django>=6.1,<6.2", "--no-deps")
     patterns = (
-        *("brokers", "durable_tasks", "failure_check", "flower_auth", "idempotency"),
-        *("queued_mail", "queues", "retrying_task"),
+        *("brokers", "durable_tasks", "external_contact", "failure_check", "flower_auth"),
+        *("idempotency", "queued_mail", "queues", "retrying_task"),
     )
     run(session, "pytest", *PARALLEL, *(f"tests/{name}" for name in patterns))
 

@@ -9,7 +9,7 @@ Guarantees: while a request (or a test) is watched, opening a connection, or loo
     production it is counted and logged, and nothing else changes. WSGI and ASGI, `sync_to_async`
     and streamed bodies included. Costs a request some microseconds.
 Not for: security; it is a tripwire. It does not see new threads and executors, other processes,
-    libraries that connect in C (pycurl, libpq), connections that were open before, and datagrams.
+    what connects in C (pycurl, libpq, uvloop), connections that were open before, and datagrams.
 Copy: this folder.
 Needs: django>=5.2, with asgiref; for the fixture, pytest and pytest-django.
 Settings: EXTERNAL_CONTACT_MODE ("raise" where DEBUG, else "log"; "off" takes the middleware out),

@@ -1,6 +1,7 @@
 """Addresses as they are compared, and how they are read from URLs and settings."""
 
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -47,6 +48,7 @@ def host_of(given: Any) -> str:
     return str(found) if (found := ip_of(text)) else text
 
 
+@lru_cache(maxsize=1024)  # the same few are compared at each contact
 def ip_of(host: str) -> IPv4Address | IPv6Address | None:
     """Return the IP address that a host is, if it is none that has to be looked up."""
     try:
@@ -61,7 +63,8 @@ def is_loopback(address: Address) -> bool:
     """Tell whether it is on this machine: by loopback, or by a socket's path."""
     found = ip_of(address.host)
     is_path = address.host.startswith(("/", "\0"))
-    return is_path or address.host in {"", "localhost"} or bool(found and found.is_loopback)
+    is_here = bool(found and (found.is_loopback or found.is_unspecified))
+    return is_path or is_here or address.host in {"", "localhost"}
 
 
 def addresses_in(urls: Any) -> set[Address]:
@@ -72,6 +75,7 @@ def addresses_in(urls: Any) -> set[Address]:
     return {found for part in parts if (found := read(part.strip())) is not None}
 
 
+@lru_cache(maxsize=1024)
 def read(text: str) -> Address | None:
     """Return the address that a text is; None for what is none, such as the name of a table."""
     if text.startswith("/"):

@@ -31,24 +31,25 @@ def declared() -> set[Address]:
 
 def is_declared(address: Address) -> bool:
     """Tell whether an address, whose host may be one that a declared name stands for, is ours."""
-    known = declared()
-    if address in known:
-        return True
-    names = [host for host, port in known if port and port == address.port and not ip_of(host)]
+    hosts = [host for host, port in declared() if port in {0, address.port}]
+    if address.host in hosts or address.host.startswith("/"):
+        return address.host in hosts
+    names = [host for host in hosts if not ip_of(host) and not host.startswith("/")]
     return any(_stands_for(name, address.host) for name in names)
 
 
 def is_declared_name(address: Address) -> bool:
     """Tell whether a name that is looked up, for a port if that is told, is one of ours."""
-    if address.port:
-        return address in declared()
-    return any(address.host == host for host, _ in declared())
+    return any(
+        address.host == host and (not address.port or port in {0, address.port})
+        for host, port in declared()
+    )
 
 
 def _of_database(database: Mapping[str, Any]) -> set[Address]:
     options = database.get("OPTIONS") or {}
     engine = str(database.get("ENGINE", "")).rpartition(".")[2]
-    if engine not in PORTS:  # a file, or a backend whose ways nobody here knows
+    if engine not in PORTS:  # a file, or a backend whose ways nobody here knows: 0 is any port
         return {address_of(host, database.get("PORT")) for host in [database.get("HOST")] if host}
     # libpq's own variables fill in what is open.
     environment = os.environ if PORTS[engine] == 5432 else {}

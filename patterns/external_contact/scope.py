@@ -1,5 +1,6 @@
 """What is watched, a request or a test, and what it may contact."""
 
+import logging
 import socket
 from typing import Any
 
@@ -9,6 +10,8 @@ from .declared import OWN_NAMES, is_declared, is_declared_name
 from .errors import ExternalContact
 from .places import lines
 from .reporting import report
+
+logger = logging.getLogger(__name__)
 
 CONNECT = "socket.connect"
 REVERSE_LOOKUP = "socket.gethostbyaddr"
@@ -39,10 +42,15 @@ class Scope:
 
     def meet(self, event: str, args: tuple[Any, ...]) -> None:
         """Let pass what is declared; of anything else raise `ExternalContact`, or report it."""
-        if event == CONNECT:
-            self._meet_connect(*args)
-        else:
-            self._meet_lookup(address_of(*args[:2]), is_reverse=event == REVERSE_LOOKUP)
+        try:
+            if event == CONNECT:
+                self._meet_connect(*args)
+            else:
+                self._meet_lookup(address_of(*args[:2]), is_reverse=event == REVERSE_LOOKUP)
+        except Exception:  # settings in a form that nobody thought of: no customer's request fails
+            if configuration.mode() == "raise":
+                raise
+            logger.exception("A request's contact could not be judged, and passes.")
 
     def _meet_lookup(self, asked: Address, *, is_reverse: bool) -> None:
         self.looked_up_port = None

@@ -17,7 +17,7 @@ def ask(path: str, does: Callable[[], Any]) -> Any:
     return Client().get(path)
 
 
-def ask_async(path: str, does: Callable[[], Any]) -> Any:
+def ask_async(path: str, does: Callable[[], Any], loop_factory: Any = None) -> Any:
     """Let a request under ASGI do this."""
     site.told[:] = [does]
 
@@ -27,7 +27,8 @@ def ask_async(path: str, does: Callable[[], Any]) -> Any:
             assert b"".join([part async for part in response]) == b"onetwo"
         return response
 
-    return asyncio.run(asked())
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        return runner.run(asked())
 
 
 def line(does: Callable[..., Any]) -> str:

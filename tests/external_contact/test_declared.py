@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from patterns.external_contact import configuration, declared
+from patterns.external_contact.addresses import address_of
 from patterns.external_contact.errors import ExternalContact
 from tests.external_contact import contacting
 from tests.external_contact.asking import ask, ask_async
@@ -54,6 +55,7 @@ def shown(monkeypatch: Any) -> Shown:
             {"db:3306", "/run/my.sock"},
         ),
         (database("sqlite3", NAME=":memory:"), set()),
+        (database("somebodys_own", HOST="db"), {"db"}),
     ],
 )
 def test_a_database_is(shown: Shown, given: Any, found: set[str]) -> None:
@@ -115,6 +117,14 @@ def test_a_declared_server_is_contacted_without_a_word(
     does = partial(contacting.by_a_stream, outside.port)
     assert ask_async("/async/", does).status_code == 200
     eventually(lambda: outside.visits == 2)
+
+
+def test_a_database_of_an_unknown_kind_is_at_any_port(shown: Shown) -> None:
+    shown(DATABASES={"default": database("somebodys_own", HOST="localhost")})
+    assert declared.is_declared_name(address_of("localhost", 5))
+    assert declared.is_declared(address_of("127.0.0.1", 5))
+    assert not declared.is_declared_name(address_of("elsewhere", 5))
+    assert not declared.is_declared(address_of("203.0.113.7", 5))
 
 
 def test_another_port_of_a_declared_server_is_not(settings: Any, outside: Outside) -> None:

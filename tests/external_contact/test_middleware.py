@@ -9,7 +9,7 @@ import pytest
 from django.core.signals import got_request_exception
 from django.test import Client
 
-from patterns.external_contact import counting
+from patterns.external_contact import counting, scope
 from patterns.external_contact.errors import ExternalContact
 from tests.external_contact import contacting, site
 from tests.external_contact.asking import ask, ask_async
@@ -78,16 +78,37 @@ def test_in_production_the_customer_notices_nothing_and_it_is_counted(
     eventually(lambda: outside.visits == 1)
 
 
-def test_a_contact_by_name_is_counted_once_whatever_it_takes(settings: Any, caplog: Any) -> None:
+def test_a_contact_by_name_is_counted_once(
+    settings: Any, monkeypatch: Any, outside: Outside
+) -> None:
     settings.EXTERNAL_CONTACT_MODE = "log"
+    # A name that is looked up without a network, as if it were another machine's.
+    monkeypatch.setattr(scope, "OWN_NAMES", set())
     before = counting.total()
 
     def does() -> None:
-        with pytest.raises(OSError, match=r"."):
-            contacting.socket.create_connection(("elsewhere.invalid", 9), timeout=1)
+        contacting.socket.create_connection(("localhost", outside.port), timeout=5).close()
 
     assert ask("/sync/x/", does).status_code == 200
     assert counting.total() == before + 1
+
+
+def test_settings_that_cannot_be_read_fail_a_developers_request_and_no_customers(
+    settings: Any, outside: Outside, caplog: Any
+) -> None:
+    settings.EXTERNAL_CONTACT_BROKERS = ["BROKER_URL"]
+    settings.BROKER_URL = 6379
+
+    def does() -> None:
+        with contacting.socket.socket() as ours:
+            ours.connect(("127.0.0.1", outside.port))
+
+    with pytest.raises(TypeError):
+        ask("/sync/x/", does)
+    settings.EXTERNAL_CONTACT_MODE = "log"
+    caplog.clear()
+    assert ask("/sync/x/", does).status_code == 200
+    assert caplog.messages == ["A request's contact could not be judged, and passes."]
 
 
 def test_by_default_a_developer_is_stopped_and_no_customer(settings: Any, outside: Outside) -> None:
@@ -112,6 +133,15 @@ def test_what_the_view_raises_itself_stays_what_it_is() -> None:
         ask("/sync/x/", partial(json.loads, "{"))
     with pytest.raises(KeyboardInterrupt):
         ask("/sync/x/", interrupted)
+
+
+def test_what_ends_a_request_from_outside_is_not_answered_in_its_place(outside: Outside) -> None:
+    def does() -> None:
+        contacting.though_everything_is_caught(outside.port)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ask("/sync/x/", does)
 
 
 def interrupted() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from patterns.external_contact.errors import ExternalContact
 from tests.external_contact import contacting
-from tests.external_contact.asking import ask
+from tests.external_contact.asking import ask, ask_async
 from tests.external_contact.conftest import Outside
 from tests.queued_mail.conftest import eventually
 
@@ -22,6 +22,14 @@ def test_it_passes_unseen(outside: Outside, does: Any) -> None:
 def test_pycurl_does_where_it_is_installed(outside: Outside) -> None:
     pytest.importorskip("pycurl")
     assert ask("/sync/x/", partial(contacting.by_pycurl, outside.port)).status_code == 200
+    eventually(lambda: outside.visits == 1)
+
+
+def test_uvloop_does_where_it_is_installed(outside: Outside) -> None:
+    uvloop = pytest.importorskip("uvloop")
+    does = partial(contacting.by_a_stream, outside.port)
+    asked = ask_async("/async/", does, loop_factory=uvloop.new_event_loop)
+    assert asked.status_code == 200
     eventually(lambda: outside.visits == 1)
 
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 from asgiref.sync import async_to_sync
-from celery import Task, _state
+from celery import Task
 from celery.exceptions import TaskRevokedError, WorkerLostError
 from django.db import transaction
 from durable_shop import settings as shop_settings
@@ -28,13 +28,7 @@ Status = framework.TaskResultStatus
 READY = (Status.READY, False, 0, [])
 
 
-@pytest.fixture(autouse=True)
-def current_app() -> Iterator[None]:
-    """As in a project, whose app is imported with it."""
-    before = _state._tls.current_app
-    shop.set_current()
-    yield
-    _state._set_current_app(before)
+pytestmark = pytest.mark.usefixtures("current_shop")
 
 
 class Retrying(Task):  # type: ignore[type-arg]  # generic in the stubs alone

@@ -12,7 +12,8 @@ from durable_shop.celery import app as shop
 from patterns.durable_tasks.django_tasks import DurableBackend, checks, framework
 from tests.durable_tasks.conftest import PATHS
 from tests.durable_tasks.test_checks import only
-from tests.durable_tasks.test_django_tasks import current_app  # noqa: F401  a fixture
+
+pytestmark = pytest.mark.usefixtures("current_shop")
 
 
 def found(**entry: Any) -> Any:

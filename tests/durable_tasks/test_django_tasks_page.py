@@ -13,10 +13,12 @@ from django.db import connection
 from durable_shop.models import Note
 
 from patterns.durable_tasks.django_tasks import framework
-from tests.durable_tasks.test_django_tasks import current_app, run  # noqa: F401  a fixture
+from tests.durable_tasks.test_django_tasks import run
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "django_tasks.md"
 TASKS, VIEW, SETTINGS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
+
+pytestmark = pytest.mark.usefixtures("current_shop")
 
 
 class Orders:

@@ -13,7 +13,11 @@ LABELS = (
     *("Why", "Guarantees", "Not for", "Copy", "Needs", "Settings", "Wiring", "Testing", "Version"),
 )
 # What is imported under another name than it is asked for under.
-DISTRIBUTIONS = {"django_celery_beat": "django-celery-beat", "kombu": "celery"}
+DISTRIBUTIONS = {
+    "django_celery_beat": "django-celery-beat",
+    "django_tasks": "django-tasks",
+    "kombu": "celery",
+}
 
 patterns = sorted(
     path
@@ -140,8 +144,8 @@ def is_django_setting(name: str) -> bool:
     """Tell whether Django itself defines a setting."""
     from django.conf import global_settings
 
-    # MAILERS is Django 6.1's; the patterns are tested on earlier versions too.
-    return hasattr(global_settings, name) or name == "MAILERS"
+    # Of Django 6.1 and 6.0; the patterns are tested on earlier versions too.
+    return hasattr(global_settings, name) or name in ("MAILERS", "TASKS")
 
 
 def mentioned(pattern: Path) -> set[str]:

@@ -20,7 +20,8 @@ Not for: a firehose that may be lost (`durable = False`: an ordinary Celery task
     alternative.
 Copy: this folder, with its migrations.
 Needs: django>=5.2 (up to 6.1), celery>=5.7 (with kombu, billiard), PostgreSQL>=14 with
-    psycopg>=3.2, a broker, asgiref (comes with django).
+    psycopg>=3.2, a broker, asgiref (comes with django). For Django's tasks before Django 6.0:
+    django-tasks>=0.12,<0.13; else it is not needed.
 Settings, with defaults:
     DURABLE_TASKS_DATABASE = "default": the one database whose transactions enqueue.
     DURABLE_TASKS_LISTEN_DATABASE = DURABLE_TASKS_DATABASE: where the relay listens; a direct
@@ -53,7 +54,10 @@ Wiring:
        `durable_tasks.delete_old_firings` and `durable_tasks.delete_old_history` once a day.
     6. A task that contacts the outside: `atomic=False`, and it ends in
        `with task.completing(): ...`.
-    7. Whoever is on call: "Failed tasks" in the admin, behind Django's permissions, or
+    7. Django's tasks (`django.tasks`), if wanted, as durable rows:
+       TASKS = {"default": {"BACKEND": "<this package>.django_tasks.DurableBackend"}}; before
+       Django 6.0 "django_tasks" in INSTALLED_APPS.
+    8. Whoever is on call: "Failed tasks" in the admin, behind Django's permissions, or
        `manage.py failed` and `manage.py tasks`.
 Testing: `testing.assert_enqueued`, `refute_enqueued`, `run_enqueued` and `run_twice` work in a
     test's transaction, without a broker. `every_task.cases` runs every task of a project twice on

@@ -17,6 +17,7 @@ from typing import Any
 
 import kombu.pools
 import pytest
+from celery import _state
 from django.conf import settings
 from django.db import connection
 
@@ -62,6 +63,15 @@ def empty_tables(database: None) -> Iterator[None]:
     for model in (TaskRow, Event, FailedAttempt, Outcome, QueueRow, Firing, Note):
         model.objects.all().delete()
     connection.close()
+
+
+@pytest.fixture
+def current_shop() -> Iterator[None]:
+    """Make the shop's Celery app the current one, as in a project, which imports its app."""
+    before = _state._tls.current_app
+    app.set_current()
+    yield
+    _state._set_current_app(before)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 from asgiref.sync import async_to_sync
-from celery import _state
+from celery import Task
 from celery.exceptions import TaskRevokedError, WorkerLostError
 from django.db import transaction
 from durable_shop import settings as shop_settings
@@ -15,10 +15,12 @@ from durable_shop import work
 from durable_shop.celery import app as shop
 
 from patterns.durable_tasks import calls, cancel, cleanup, failed
+from patterns.durable_tasks.app import DurableCelery
 from patterns.durable_tasks.django_tasks import DurableBackend, framework
 from patterns.durable_tasks.errors import ArgumentsRefused
 from patterns.durable_tasks.models import FailedAttempt, Outcome, State, TaskRow
 from patterns.durable_tasks.selection import Selection
+from patterns.durable_tasks.task import DurableTask
 from patterns.durable_tasks.testing import Ran, assert_enqueued, run_enqueued
 from tests.durable_tasks.conftest import notes
 
@@ -26,13 +28,24 @@ Status = framework.TaskResultStatus
 READY = (Status.READY, False, 0, [])
 
 
-@pytest.fixture(autouse=True)
-def current_app() -> Iterator[None]:
-    """As in a project, whose app is imported with it."""
-    before = _state._tls.current_app
-    shop.set_current()
-    yield
-    _state._set_current_app(before)
+pytestmark = pytest.mark.usefixtures("current_shop")
+
+
+class Retrying(Task):  # type: ignore[type-arg]  # generic in the stubs alone
+    """A project's base, which retries what may pass."""
+
+    abstract = True
+    max_retries = 100
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return self.run(*args, **kwargs)
+        except ConnectionError as error:
+            raise self.retry(exc=error, countdown=0) from error
+
+
+class Base(DurableTask, Retrying):
+    abstract = True
 
 
 def run(**options: Any) -> list[Ran]:
@@ -282,6 +295,25 @@ def test_max_retries_counts_every_attempt_and_keeps_every_error() -> None:
 def test_without_max_retries_the_base_task_decides() -> None:
     work.fails.using(backend="default").enqueue("value")
     assert [ran.outcome for ran in run()] == ["failed"]
+
+
+@pytest.mark.filterwarnings("ignore:\\s*The '.*' task attribute")
+@pytest.mark.parametrize(
+    ("alias", "outcomes"),
+    [
+        ("default", ["retried"] * 5),  # of a hundred
+        ("retried", ["retried", "retried", "failed"]),
+        ("once", ["failed"]),
+    ],
+)
+def test_max_retries_goes_before_a_base_task_that_retries(alias: str, outcomes: list[str]) -> None:
+    retrying = DurableCelery("retrying", task_cls=Base, set_as_current=False)
+    work.fails.using(backend=alias).enqueue("away")
+    found = []
+    while len(found) < len(outcomes):
+        TaskRow.objects.update(due_at=datetime.now(UTC))
+        found += [ran.outcome for ran in run(app=retrying, scheduled=False)]
+    assert found[: len(outcomes)] == outcomes
 
 
 def test_a_retried_task_is_ready_again() -> None:

@@ -2,38 +2,46 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from celery import _state
+from development.server import Server
 from django.db import transaction
 from durable_shop import work
-from durable_shop.celery import app as shop
+from durable_shop.celery import app
 
 from patterns.durable_tasks import failed
 from patterns.durable_tasks.django_tasks import framework
-from patterns.durable_tasks.models import TaskRow
+from patterns.durable_tasks.models import QueueRow, TaskRow
+from patterns.durable_tasks.relay import Relay
 from patterns.durable_tasks.selection import Selection
 from tests.durable_tasks.conftest import Start, all_done, has_said, notes
+from tests.durable_tasks.messages import messages
 from tests.queued_mail.conftest import eventually
 
 Status = framework.TaskResultStatus
 
-
-@pytest.fixture(autouse=True)
-def current_app() -> Iterator[None]:
-    """As in a project, whose app is imported with it."""
-    before = _state._tls.current_app
-    shop.set_current()
-    yield
-    _state._set_current_app(before)
+pytestmark = pytest.mark.usefixtures("current_shop")
 
 
 def has(result: Any, status: Any) -> bool:
     result.refresh()
     return bool(result.status == status)
+
+
+def test_a_message_names_a_carrier_and_shows_the_function_and_the_largest_priority_goes_first(
+    broker: Server,
+) -> None:
+    QueueRow.objects.create(name="default")
+    relay = Relay(app)
+    results = [work.write.using(priority=each).enqueue("hello") for each in (-60, 0, 60)]
+    relay.turn()
+    relay.broker.close()
+    sent = messages(broker)
+    assert [each["id"] for each in sent] == [each.id for each in reversed(results)]
+    assert {each["task"] for each in sent} == {"durable_tasks.django_task"}
+    assert {each["shadow"] for each in sent} == {"durable_shop.work.write"}
 
 
 def test_what_commits_runs_and_what_rolls_back_does_not(

@@ -51,9 +51,9 @@ def retry(self: Any, *args: Any, **kwargs: Any) -> Any:
 
     An attribute of a task whose base is known to Celery alone: hence no class, and this super().
     """
-    if (its_run := self.request.get(RUN)) is not None:
-        if (limit := _max_retries(its_run)) is not None:
-            its_run.max_retries = kwargs["max_retries"] = limit
+    its_run: Run | None = self.request.get(RUN)
+    if its_run is not None and (limit := _max_retries(its_run)) is not None:
+        its_run.max_retries = kwargs["max_retries"] = limit
     return super(type(self), self).retry(*args, **kwargs)
 
 

@@ -53,6 +53,8 @@ def fails(how):
         raise OwnError("of two\nlines")
     if how == "exit":
         sys.exit("told to")
+    if how == "away":
+        raise ConnectionError("away")
     raise ValueError("told to")
 
 

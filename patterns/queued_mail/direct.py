@@ -72,7 +72,7 @@ def direct_mailers() -> list[str]:
     """Return the aliases of further mailers that send at once, the delivering one left out."""
     if not configuration.has_mailers():
         return []
-    others = set(settings.MAILERS) - {"default", configuration.delivery_backend()}
+    others = set(configuration.mailers()) - {"default", configuration.delivery_backend()}
     return sorted(alias for alias in others if not is_queued(alias))
 
 
@@ -131,7 +131,7 @@ def _sends_at_once(node: ast.Call, direct: set[str]) -> str:
 def _mailers_named(node: ast.Call) -> Iterator[str]:
     for keyword in node.keywords:
         value: Any = getattr(keyword.value, "value", None)
-        if keyword.arg == "using" and value in settings.MAILERS and not is_queued(value):
+        if keyword.arg == "using" and value in configuration.mailers() and not is_queued(value):
             yield value
 
 

@@ -19,6 +19,8 @@ from .backend import EmailBackend
 MAKING = {"get_connection"}
 SENDING = {"send_mail", "send_mass_mail", "mail_admins", "mail_managers", "send"}
 BACKENDS = "EmailBackend"
+# Where packages are installed, the second by Debian.
+INSTALLED = {"site-packages", "dist-packages"}
 
 
 def mail_past_the_queue() -> Iterator[CheckMessage]:
@@ -98,7 +100,7 @@ def own_files() -> Iterator[Path]:
     for app in apps.get_app_configs():
         is_pattern = bool(beside) and app.name.startswith(f"{beside}.")
         folder = Path(app.path)
-        if is_pattern or app.name == __package__ or "site-packages" in folder.parts:
+        if is_pattern or app.name == __package__ or INSTALLED & set(folder.parts):
             continue
         yield from sorted(each for each in folder.rglob("*.py") if "tests" not in each.parts)
 

@@ -1,5 +1,6 @@
 """Realistic ways to break each of the seven rules: none passes unnoticed."""
 
+import runpy
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,8 @@ def run_suite(project: Path, mutation: Mutation) -> Any:
 DO = {"check": run_check, "check --deploy": run_check, "start": run_start, "suite": run_suite}
 
 
-def test_a_correct_shop_has_no_finding(shop: Path) -> None:
-    done = run(shop, "manage.py", "rules", "--deploy")
+def test_a_correct_shop_has_no_finding_with_every_server_away(shop: Path) -> None:
+    done = run(shop, "manage.py", "rules", "--deploy", "--servers")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("All clear: the seven rules hold.\n")
     done = run(shop, "manage.py", "check", "--deploy", "--fail-level", "WARNING")
@@ -53,6 +54,12 @@ def test_a_mistake_goes_red(own_shop: Path, mutation: Mutation) -> None:
 def test_each_rule_is_held_against_several_mistakes() -> None:
     counted = Counter(mutation.rule for mutation in MUTATIONS)
     assert {rule: counted[rule] for rule in COVERED if counted[rule] < FEWEST} == {}
+
+
+def test_what_is_found_stands_under_the_rule_that_is_broken(shop: Path) -> None:
+    checks = runpy.run_path(str(shop / "config" / "rules.py"))["CHECKS"]
+    found = [each for each in MUTATIONS if each.by.startswith("check")]
+    assert [each.id for each in found if checks[each.found][0] != each.rule] == []
 
 
 def test_the_page_has_the_table() -> None:

@@ -18,8 +18,12 @@ def has_mailers() -> bool:
 
 def mailer(alias: str) -> Mapping[str, Any]:
     """Return one entry of MAILERS; raises LookupError where there is none."""
-    mailers: Mapping[str, Mapping[str, Any]] = getattr(settings, "MAILERS", {})
-    return mailers[alias]
+    return mailers()[alias]
+
+
+def mailers() -> Mapping[str, Mapping[str, Any]]:
+    """Return Django 6.1's MAILERS by their alias; none before it."""
+    return getattr(settings, "MAILERS", {})
 
 
 def delivery_backend() -> str:

@@ -19,6 +19,8 @@ from .backend import EmailBackend
 MAKING = {"get_connection"}
 SENDING = {"send_mail", "send_mass_mail", "mail_admins", "mail_managers", "send"}
 BACKENDS = "EmailBackend"
+# Where packages are installed, the second by Debian.
+INSTALLED = {"site-packages", "dist-packages"}
 
 
 def mail_past_the_queue() -> Iterator[CheckMessage]:
@@ -72,7 +74,7 @@ def direct_mailers() -> list[str]:
     """Return the aliases of further mailers that send at once, the delivering one left out."""
     if not configuration.has_mailers():
         return []
-    others = set(settings.MAILERS) - {"default", configuration.delivery_backend()}
+    others = set(configuration.mailers()) - {"default", configuration.delivery_backend()}
     return sorted(alias for alias in others if not is_queued(alias))
 
 
@@ -98,7 +100,7 @@ def own_files() -> Iterator[Path]:
     for app in apps.get_app_configs():
         is_pattern = bool(beside) and app.name.startswith(f"{beside}.")
         folder = Path(app.path)
-        if is_pattern or app.name == __package__ or "site-packages" in folder.parts:
+        if is_pattern or app.name == __package__ or INSTALLED & set(folder.parts):
             continue
         yield from sorted(each for each in folder.rglob("*.py") if "tests" not in each.parts)
 
@@ -131,7 +133,7 @@ def _sends_at_once(node: ast.Call, direct: set[str]) -> str:
 def _mailers_named(node: ast.Call) -> Iterator[str]:
     for keyword in node.keywords:
         value: Any = getattr(keyword.value, "value", None)
-        if keyword.arg == "using" and value in settings.MAILERS and not is_queued(value):
+        if keyword.arg == "using" and value in configuration.mailers() and not is_queued(value):
             yield value
 
 

@@ -25,7 +25,7 @@ def unknown_settings(app: Celery) -> Iterator[CheckMessage]:
     """Names where an app reads its configuration, or in `app.conf`, that Celery does not know."""
     found = dict.fromkeys((*_strangers(app), *_changed(app)))
     for name in sorted(found.keys() - configuration.extras() - UNLISTED):
-        meant = near(name, app.namespace)
+        meant = near(name, _namespace(app))
         yield Error(
             f"{app.main!r} is configured with {name!r}, which Celery does not know and ignores.",
             hint=(f"Did you mean {meant}? " if meant else "")
@@ -36,7 +36,7 @@ def unknown_settings(app: Celery) -> Iterator[CheckMessage]:
 
 def unread_settings(apps: Iterable[Celery]) -> Iterator[CheckMessage]:
     """Settings of Celery's among Django's, where no app looks for them."""
-    if any(app.namespace or _source(app) is settings for app in apps):
+    if any(_namespace(app) or _source(app) is settings for app in apps):
         return
     for name in dir(settings):
         meant = near(name, "CELERY")
@@ -66,12 +66,12 @@ def _bare(name: str) -> str:
 def _strangers(app: Celery) -> Iterator[str]:
     """Return the names of the object, module or mapping that Celery took its configuration from."""
     known, old = _known()
-    conf = app.conf
-    conf.get("broker_url")  # it is read when first asked for
+    app.conf.get("broker_url")  # it is read when first asked for
+    namespace = _namespace(app)
     source: Any = app.loader.conf or {}  # None where nothing was read
     for name in [each for each in source if isinstance(each, str)]:
-        if app.namespace:
-            bare = name.removeprefix(f"{app.namespace}_")
+        if namespace:
+            bare = name.removeprefix(f"{namespace}_")
             if bare != name and bare.lower() not in known:
                 yield name
         elif OLD_STYLE.fullmatch(name):
@@ -84,12 +84,18 @@ def _strangers(app: Celery) -> Iterator[str]:
 def _changed(app: Celery) -> Iterator[str]:
     """Return what was set by `app.conf.update()`, or an attribute of `app.conf`."""
     known, old = _known()
-    changes: dict[str, Any] = app.conf.changes
-    for name in changes:
+    namespace = _namespace(app)
+    for name in app.conf.changes or ():
         is_name = NEW_STYLE.fullmatch(name) or OLD_STYLE.fullmatch(name)
-        bare = name.removeprefix(f"{app.namespace}_").lower() if app.namespace else name
+        bare = name.removeprefix(f"{namespace}_").lower() if namespace else name
         if is_name and bare not in known and name not in old:
             yield name
+
+
+def _namespace(app: Any) -> str | None:  # not in the stubs
+    """Return what the names begin with where the app reads Django's settings."""
+    found: str | None = app.namespace
+    return found
 
 
 def _source(app: Celery) -> Any:

@@ -119,8 +119,8 @@ def _has_no_end(task: RetryingTask) -> bool:
 def lasting_seconds(task: RetryingTask) -> float:
     """Return how long a task is retried on average, where it names no countdown of its own."""
     base, cap, retries = task.backoff_base_seconds, task.backoff_cap_seconds, task.max_retries or 0
-    growing = (min(cap, base * 2**n) for n in range(min(retries, MOST_DOUBLINGS)))
-    rest = max(0, retries - MOST_DOUBLINGS) * min(cap, base * 2**MOST_DOUBLINGS)
+    growing = (min(cap, base * 2.0**n) for n in range(min(retries, MOST_DOUBLINGS)))
+    rest = max(0, retries - MOST_DOUBLINGS) * min(cap, base * 2.0**MOST_DOUBLINGS)
     return (sum(growing) + rest) / 2
 
 

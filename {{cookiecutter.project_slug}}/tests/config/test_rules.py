@@ -128,7 +128,6 @@ def asked() -> Iterator[list[Any]]:
     registry.registered_checks.discard(needs_a_server)
 
 
-@pytest.mark.django_db
 def test_a_check_that_contacts_a_server_is_asked_with_servers_alone(asked: list[Any]) -> None:
     call_command("rules")
     assert asked == []

@@ -26,8 +26,8 @@ class Command(BaseCommand):
 
     help = (
         "Prints the seven rules: what makes each hold, what is checked for it, and each finding"
-        " with its remedy. Exits 0 where all hold, 1 where not. What SILENCED_SYSTEM_CHECKS names is"
-        " shown as silenced, and does not count."
+        " with its remedy. Exits 0 where all hold, 1 where not. What SILENCED_SYSTEM_CHECKS"
+        " names is shown as silenced, and does not count."
     )
     # It prints what they find, and must do so whatever that is.
     requires_system_checks: list[str] = []  # noqa: RUF012  as Django has it

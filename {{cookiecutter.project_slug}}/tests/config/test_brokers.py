@@ -9,7 +9,6 @@ from django.core.management import call_command
 from kombu.exceptions import OperationalError
 from redis import Redis
 
-from analytics.celery import app as analytics_app  # analytics
 from config.celery import app
 from config.management.commands.relay import Command
 from config.tasks import clear_sessions
@@ -63,19 +62,3 @@ def test_a_relay_that_runs_ends_once_its_broker_is_another_s(
     with pytest.raises(SystemExit) as ended:
         Command().turned(Relay(app))
     assert ended.value.code == 78
-
-
-@pytest.mark.django_db(transaction=True)  # analytics
-def test_where_only_analytics_broker_is_another_s_the_shop_s_relay_goes_on(  # analytics
-    analytics_broker_url: str, monkeypatch: pytest.MonkeyPatch  # analytics
-) -> None:  # analytics
-    relay, command = Relay(analytics_app), Command()  # analytics
-    command.heartbeats = {}  # analytics
-    relay.broker.producer()  # analytics
-    refusal = BrokerOfAnother("it is another's")  # analytics
-    monkeypatch.setattr(analytics_app.guard, "refusal", refusal)  # analytics
-    command.turned(relay)  # analytics
-    with Redis.from_url(analytics_broker_url) as client:  # analytics
-        client.set(KEY, STAMP)  # analytics
-    with pytest.raises(relay.broker.errors(), match=r"the broker of other\.shop"):  # analytics
-        relay.broker.producer()  # connected anew  # analytics

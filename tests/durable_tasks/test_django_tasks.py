@@ -463,6 +463,18 @@ def test_errors_stay_as_long_as_the_task_that_failed() -> None:
     assert cleanup.delete_old_results() == (0, 1)
 
 
+def test_errors_stay_as_long_as_the_result_of_what_succeeded_at_last() -> None:
+    result = work.write.enqueue("hello", "raise")
+    run()
+    TaskRow.objects.update(arguments=TaskRow.objects.get().arguments.replace('"raise"', "null"))
+    failed.replay(Selection(), by="Ann")
+    run()
+    FailedAttempt.objects.update(at=datetime.now(UTC) - timedelta(days=31))
+    assert cleanup.delete_old_results() == (0, 0)
+    result.refresh()
+    assert [error.exception_class for error in result.errors] == [ValueError]
+
+
 # Signals -----------------------------------------------------------------------------------------
 
 

@@ -81,8 +81,8 @@ def test_a_worker_waits_for_a_broker_that_is_away_and_takes_nothing_if_it_is_ano
     other = start_valkey(tmp_path / "other", port=port, durable=False)
     try:
         with handing.redis.Redis.from_url(other.url) as client:
-            client.config_set("requirepass", "")
-            made(f"redis://127.0.0.1:{port}/0").send_task("tests.say")
+            made(other.url).send_task("tests.say")
+            client.config_set("requirepass", "")  # until now the worker was not let in
             assert process.wait(DEADLINE_SECONDS) == CONFIG
             assert logged(process, "is the broker of story.shop@production")
             assert client.llen("celery") == 1

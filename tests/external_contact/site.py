@@ -11,6 +11,16 @@ from django.urls import path
 told: list[Callable[[], Any]] = []
 
 
+class Passing:
+    """A middleware that hands on what it is given."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> Any:
+        return self.get_response(request)
+
+
 def sync_view(request: HttpRequest, secret: str) -> HttpResponse:
     told[0]()  # the view
     return HttpResponse("fine")

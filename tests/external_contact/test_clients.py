@@ -22,6 +22,13 @@ def test_a_library_that_waits_is_stopped_before_it_connects(outside: Outside, do
     assert outside.visits == 0
 
 
+def test_a_middleware_of_the_project_has_no_part_in_it(settings: Any, outside: Outside) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.external_contact.site.Passing"]
+    with pytest.raises(ExternalContact) as raised:
+        ask("/sync/x/", partial(contacting.by_urllib, outside.port))
+    assert raised.value.place.endswith(f"called from {view_line('sync_view')}")
+
+
 @pytest.mark.parametrize("does", contacting.ASYNC, **by_name)
 def test_an_asynchronous_library_is(outside: Outside, does: Any) -> None:
     with pytest.raises(ExternalContact) as raised:

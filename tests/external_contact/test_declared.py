@@ -162,6 +162,7 @@ def test_a_look_up_of_any_kind_contacts_the_name_server(look_up: Any) -> None:
 
 def test_this_machines_own_name_is_no_contact() -> None:
     assert ask("/sync/x/", socket.getfqdn).status_code == 200
+    assert ask("/sync/x/", partial(socket.gethostbyaddr, "127.0.0.1")).status_code == 200
     assert ask("/sync/x/", lambda: socket.getaddrinfo("localhost", 80)).status_code == 200
 
 

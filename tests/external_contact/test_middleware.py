@@ -93,6 +93,23 @@ def test_a_contact_by_name_is_counted_once(
     assert counting.total() == before + 1
 
 
+def test_a_look_up_for_no_port_answers_for_the_next_connection_alone(
+    settings: Any, monkeypatch: Any, outside: Outside
+) -> None:
+    settings.EXTERNAL_CONTACT_MODE = "log"
+    monkeypatch.setattr(scope, "OWN_NAMES", set())
+    before = counting.total()
+
+    def does() -> None:
+        contacting.socket.gethostbyname("localhost")
+        with contacting.socket.socket() as ours:
+            ours.connect(("127.0.0.1", outside.port))
+        contacting.connect(outside.port)  # by an address of its own
+
+    assert ask("/sync/x/", does).status_code == 200
+    assert counting.total() == before + 2
+
+
 def test_settings_that_cannot_be_read_fail_a_developers_request_and_no_customers(
     settings: Any, outside: Outside, caplog: Any
 ) -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import pytest
 import redis
+from pytest_django import Settings
 
 from analytics import forwarding, tasks
 from analytics.celery import app as analytics_app
@@ -107,7 +108,10 @@ def test_a_thousand_events_on_a_frozen_broker_cost_as_much_as_one(broker: Broker
     assert seconds_of_forwarding(1000) < ENDS_IN_SECONDS
 
 
-def test_an_address_that_is_no_address_fails_no_task(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_that_is_no_address_fails_no_task(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.EXTERNAL_CONTACT_ALLOWED = ["no-such-host.invalid:1"]  # looked up in vain
     monkeypatch.setattr(analytics_app.conf, "broker_write_url", "redis://no-such-host.invalid:1/0")
     monkeypatch.setattr(analytics_app.conf, "broker_url", "redis://no-such-host.invalid:1/0")
     assert Forwarder(forwarding.send_now).publish("order_placed", DAY) is False

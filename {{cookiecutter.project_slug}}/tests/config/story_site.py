@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.core.mail.backends.smtp import EmailBackend
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
@@ -16,8 +17,9 @@ def deliver(mail: EmailMessage) -> None:
 
 def signup(request: HttpRequest) -> HttpResponse:
     """Make an account and mail a welcome."""
-    user = User.objects.create_user(email=request.POST["email"])
-    deliver(EmailMessage("Welcome!", to=[user.email]))
+    with transaction.atomic():
+        user = User.objects.create_user(email=request.POST["email"])
+        deliver(EmailMessage("Welcome!", to=[user.email]))
     return HttpResponse("Welcome!")
 
 

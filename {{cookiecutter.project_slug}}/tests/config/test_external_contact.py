@@ -37,6 +37,7 @@ def test_a_mail_delivered_in_the_request_is_told_with_the_line_of_the_view(
         " Enqueue a task"
     )
     assert smtp_server.offers == 0
+    assert not User.objects.exists()  # rolled back, as by any error
 
 
 @pytest.mark.django_db(transaction=True)

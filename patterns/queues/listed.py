@@ -12,6 +12,8 @@ from .queue import Queue
 
 # Celery's own tasks (chords, clean-up) name no queue: they run on the default one.
 CELERYS_OWN = "celery."
+# Said where a task is refused while it is defined, as the check would say: it may come first.
+AT_DEFINITION = "queues.E001"
 
 
 class QueueNotDeclared(ValueError):
@@ -34,10 +36,7 @@ class Queues:
     def require(self, name: str, *, asked_by: str) -> str:
         """Return `name`; raise `QueueNotDeclared`, naming `asked_by` and the declared ones."""
         if name not in self.by_name:
-            raise QueueNotDeclared(
-                f"{asked_by} names the queue {name!r}, which is not declared."
-                f" Declared are: {', '.join(self.by_name)}."
-            )
+            raise QueueNotDeclared(self._undeclared(name, asked_by))
         return name
 
     def require_of(self, task: type[Task[Any, Any]] | Task[Any, Any]) -> None:
@@ -49,9 +48,10 @@ class Queues:
         if queue is None:
             raise QueueNotDeclared(
                 f"Task {name} names no queue. Add queue=... to its decorator;"
-                f" declared are: {', '.join(self.by_name)}."
+                f" declared are: {', '.join(self.by_name)}. ({AT_DEFINITION})"
             )
-        self.require(queue, asked_by=f"Task {name}")
+        if queue not in self.by_name:
+            raise QueueNotDeclared(f"{self._undeclared(queue, f'Task {name}')} ({AT_DEFINITION})")
 
     def celery_settings(self, *, default: str) -> dict[str, Any]:
         """Return Celery's settings for these queues; what names none goes to `default`."""
@@ -78,6 +78,12 @@ class Queues:
         return tuple(
             queue.worker(stop_seconds=stop_seconds, deployed_environment=deployed_environment)
             for queue in self
+        )
+
+    def _undeclared(self, name: str, asked_by: str) -> str:
+        return (
+            f"{asked_by} names the queue {name!r}, which is not declared."
+            f" Declared are: {', '.join(self.by_name)}."
         )
 
 

@@ -112,6 +112,7 @@ class RetryingTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
             raise TaskRefused(
                 f"Task {cls.name} has soft_time_limit={cls.soft_time_limit} and time_limit="
                 f"{cls.time_limit} (seconds). Set both, the soft one below the hard one."
+                " (retrying_task.E007)"  # as the check says, which this may come before
             )
         if cls.name.startswith("celery."):  # Celery's own chords, which need a backend to be used
             return

@@ -31,4 +31,5 @@ Wiring:
     4. A broker changes hands by `manage.py broker hand-over --from OWNER`; without Django by
        `hand_over(app, "OWNER")`, from `.handing`.
 Testing: give tests an environment of their own, such as "test", and a server that they start.
+Version: 0.1.0
 """

@@ -62,4 +62,5 @@ Wiring:
 Testing: `testing.assert_enqueued`, `refute_enqueued`, `run_enqueued` and `run_twice` work in a
     test's transaction, without a broker. `every_task.cases` runs every task of a project twice on
     `samples.Sample`s of its arguments, and fails for one without.
+Version: 0.1.0
 """

@@ -21,4 +21,5 @@ Wiring: the app in INSTALLED_APPS, for its checks; `ExternalContactMiddleware` f
 Testing: `from patterns.external_contact.testing import no_external_contact` in conftest.py, and a
     fixture with `autouse=True` that asks for it: no test then leaves this machine, and a test whose
     request contacts anything fails.
+Version: 0.1.0
 """

@@ -41,4 +41,5 @@ Wiring:
        propagate = False, for what it logs is mailed already.
     7. cron or an uptime monitor, on another machine: `manage.py allclear`.
 Testing: `run.look()` is what the checks find now; cause a problem, and look.
+Version: 0.1.0
 """

@@ -23,4 +23,5 @@ Wiring: the app in INSTALLED_APPS, and the permission that it brings, `flower_au
     proxy maps /flower/ of the site's own host to Flower's port: the session's cookie is for that
     host.
 Testing: start Flower for real, and read its paths with and without a staff session.
+Version: 0.1.0
 """

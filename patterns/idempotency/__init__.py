@@ -31,4 +31,5 @@ Wiring:
     4. Beat: `idempotency.delete_recorded` every day.
 Testing: inside Django's TestCase (pytest-django's `db`) the ledger works, and takes that one
     transaction for none. To see it refuse and release, use TransactionTestCase.
+Version: 0.1.0
 """

@@ -50,4 +50,5 @@ Wiring:
        "<this package>.error_mails.ErrorMailHandler", level ERROR, and logger "django" no handlers.
 Testing: Django's test runner puts its in-memory backend in the place of this one. To test with
     this one, override EMAIL_BACKEND (MAILERS on 6.1), commit, and look at `QueuedMail`.
+Version: 0.1.0
 """

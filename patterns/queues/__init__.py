@@ -27,6 +27,7 @@ Wiring: `QUEUES = Queues(Queue(name="mail", why="..."), ...)`; `app.conf.update(
     ...), *QUEUES.processes(), ...)`; add this package to INSTALLED_APPS, set the settings, and
     `manage.py queues --format procfile > Procfile`.
 Testing: `manage.py check`, or compare your Procfile with `processes()`.
+Version: 0.1.0
 """
 
 from .listed import QueueNotDeclared, Queues, queue_of_task

@@ -25,6 +25,7 @@ Wiring: `Celery("app", task_cls="patterns.retrying_task:RetryingTask")`; with Dj
     libraries' errors to `transient_errors` and `permanent_errors`; an exception may carry
     `is_permanent: bool`, which is asked first, and `retry_after_seconds`, a wait of its own.
 Testing: `RetryingTask().is_transient(error)` tells what an error would do.
+Version: 0.1.0
 """
 
 import random

@@ -11,10 +11,42 @@ Copy: this file.
 Needs: celery>=5.5.
 Settings: none. Of Celery's own: task_queues, task_routes, task_create_missing_queues,
     task_default_queue, which `celery_settings()` returns.
-Wiring: `QUEUES = Queues(Queue(name="mail", why="..."), ...)`; `app.conf.update(
-    QUEUES.celery_settings(default="mail"))`; in the base Task `on_bound()` calls
-    `QUEUES.require_of(task)` and `apply_async()` calls `QUEUES.require(name)`. Give `caps()` to
-    what keeps tasks: `DURABLE_TASKS_QUEUES = QUEUES.caps()`.
+Wiring:
+    1. In queues.py:
+           from <this package> import Queue, Queues
+
+           QUEUES = Queues(
+               Queue(name="default", why="what nobody waits for", app="shop"),
+               Queue(name="mail", why="mails wait for mails alone", app="shop"),
+           )
+    2. In base_task.py:
+           from celery import Task
+
+           from .queues import QUEUES
+
+
+           class QueuedTask(Task):
+               abstract = True
+
+               @classmethod
+               def on_bound(cls, app):
+                   QUEUES.require_of(cls)
+                   super().on_bound(app)
+
+               def apply_async(self, *args, **options):
+                   if options.get("queue"):
+                       QUEUES.require(options["queue"], asked_by=f"A call of {self.name}")
+                   return super().apply_async(*args, **options)
+    3. In celery.py, in the place of its app:
+           app = Celery("shop", task_cls="shop.base_task:QueuedTask")
+    4. In celery.py:
+           from .queues import QUEUES
+
+           app.conf.update(QUEUES.celery_settings(default="default"))
+    5. Keep running, as `QUEUES.processes()` says:
+           celery -A shop worker -l INFO -Q default -n default@%h -c 1
+           celery -A shop worker -l INFO -Q mail -n mail@%h -c 1
+    6. Give `caps()` to what keeps tasks: `DURABLE_TASKS_QUEUES = QUEUES.caps()`.
 Testing: compare your Procfile with `processes()`.
 """
 

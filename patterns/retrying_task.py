@@ -14,9 +14,21 @@ Needs: celery>=5.7.
 Settings: none. Of Celery's own: task_acks_late=True, task_retry_on_worker_lost=True and
     task_reject_on_worker_lost=False; a broker visibility timeout longer than
     `longest_absence_seconds()`.
-Wiring: `Celery("app", task_cls="patterns.retrying_task:RetryingTask")`. A subclass adds its
-    libraries' errors to `transient_errors` and `permanent_errors`; an exception may carry
-    `is_permanent: bool`, which is asked first, and `retry_after_seconds`, a wait of its own.
+Wiring:
+    1. In celery.py, in the place of its app:
+           app = Celery("shop", task_cls="<this package>:RetryingTask")
+    2. In celery.py:
+           app.conf.update(
+               task_acks_late=True,
+               task_retry_on_worker_lost=True,
+               task_ignore_result=True,
+               broker_transport_options={"visibility_timeout": 3600},
+           )
+    3. Keep running:
+           celery -A shop worker -l INFO
+    4. A subclass adds its libraries' errors to `transient_errors` and `permanent_errors`; an
+       exception may carry `is_permanent: bool`, which is asked first, and `retry_after_seconds`, a
+       wait of its own.
 Testing: `RetryingTask().is_transient(error)` tells what an error would do.
 """
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from .environment import Environment
 from .equipment import REPOSITORY, bring_tests, test_packages
 from .header import Header, HeaderUnclear, Version, patterns_in
-from .project import make_project, needs_django
+from .project import make_project
 
 # Neither the package nor its parent has the name that it has in the kit.
 PARENT = "borrowed"
@@ -86,7 +86,7 @@ def test_alone(
     header: Header, package: str, environment: Environment, args: argparse.Namespace
 ) -> None:
     """Run the wired project's test and the pattern's own, with their own packages."""
-    environment.install(test_packages(header, needs_django(header)), of_tests=True)
+    environment.install(test_packages(header), of_tests=True)
     bring_tests(environment.folder, header, package)
     if args.coverage:
         environment.measure_coverage()

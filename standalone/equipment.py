@@ -56,11 +56,11 @@ def bring_tests(folder: Path, header: Header, package: str) -> None:
             path.unlink()
 
 
-def test_packages(header: Header, has_django: bool) -> list[str]:
+def test_packages(header: Header) -> list[str]:
     """Return the packages of a pattern's tests; `requirements.txt` beside them has its own."""
     own = REPOSITORY / "tests" / header.name / "requirements.txt"
     lines = own.read_text(encoding="utf-8").split() if own.is_file() else []
-    return [*PACKAGES, *(WITH_DJANGO if has_django else ()), *lines]
+    return [*PACKAGES, *(WITH_DJANGO if header.names("django") else ()), *lines]
 
 
 def _rename(path: Path, name: str, package: str) -> None:

@@ -94,6 +94,11 @@ class Header:
         """Return those that a part of the pattern needs: what follows `Optional:` in Needs."""
         return _PACKAGE.findall(self.part("Needs").partition("Optional:")[2])
 
+    def names(self, package: str) -> bool:
+        """Tell whether the pattern, or an optional part of it, needs a package."""
+        packages = self.packages() + self.optional_packages()
+        return package in (re.split(r"[\[>]", each)[0] for each in packages)
+
     def steps(self, package: str, django: Version = (99, 0)) -> list[Step]:
         """Return the literal steps for this Django, the pattern being imported as `package`.
 

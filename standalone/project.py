@@ -1,13 +1,12 @@
 """An empty project, and a pattern wired into it step by step."""
 
-import re
 import subprocess
 from pathlib import Path
 
 from .header import Header, HeaderUnclear, Step, Version
 
-# What a newcomer has before the first step: Django's `startproject shop`, a database and Celery's
-# own first steps. The servers' addresses come from the environment.
+# What a newcomer has before the first step: Django's `startproject shop` and Celery's own
+# first steps; PostgreSQL where the pattern needs it. Addresses come from the environment.
 DATABASE = """
 import os
 
@@ -45,10 +44,11 @@ WITH_DJANGO = 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\
 def make_project(folder: Path, python: Path, header: Header, package: str, django: Version) -> None:
     """Make the empty project "shop" in `folder`, and follow the header in it."""
     shop = folder / "shop"
-    if needs_django(header):
+    if header.names("django"):
         start = ["-m", "django", "startproject", "shop", "."]
         subprocess.run([str(python), *start], cwd=folder, check=True)
-        _append(shop / "settings.py", DATABASE)
+        if header.names("psycopg"):
+            _append(shop / "settings.py", DATABASE)
         celery = CELERY.replace("app = ", f"{WITH_DJANGO}app = ") + "app.autodiscover_tasks()\n"
     else:
         shop.mkdir()
@@ -57,12 +57,6 @@ def make_project(folder: Path, python: Path, header: Header, package: str, djang
     (shop / "__init__.py").write_text(INIT, encoding="utf-8")
     for step in header.steps(package, django):
         follow(step, shop)
-
-
-def needs_django(header: Header) -> bool:
-    """Tell whether a pattern, or an optional part of it, needs Django."""
-    packages = header.packages() + header.optional_packages()
-    return any(re.match(r"django\b(?!-)", package) for package in packages)
 
 
 def follow(step: Step, shop: Path) -> None:

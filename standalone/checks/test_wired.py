@@ -46,7 +46,7 @@ def variables() -> Iterator[dict[str, str]]:
         stack.callback(broker.stop)
         found = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         found |= {"BROKER_URL": broker.url, "LANG": "C.UTF-8"}
-        if HAS_DJANGO:
+        if HEADER.names("psycopg"):
             found["DATABASE_HOST"] = start_database(folder / "postgres", stack)
         yield found
 
@@ -121,8 +121,10 @@ def begun(
     variables: dict[str, str], log: Path, command: list[str]
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Start Python, every warning an error, and end it."""
+    # Flower 2.2 asks tornado for its loop in a way that Python 3.12 deprecates.
+    strict = [] if "flower" in command else ["-W", "error"]
     with log.open("wb") as output:
-        words = [sys.executable, "-W", "error", *command]
+        words = [sys.executable, *strict, *command]
         process = subprocess.Popen(
             words, cwd=PROJECT, env=variables, stdout=output, stderr=output, start_new_session=True
         )

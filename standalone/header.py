@@ -26,6 +26,9 @@ LABELS = ("Why", "Guarantees", "Not for", "Copy", "Needs", "Settings", "Wiring",
 PLACEHOLDER = "<this package>"
 Kind = Literal["add", "replace app", "run", "keep running"]
 Version = tuple[int, int]
+# Of Django, where none is named or none is needed.
+NEWEST: Version = (99, 0)
+AFTER_ALL: Version = (100, 0)
 
 # Deeper than the words of a step.
 _LITERAL = " " * 11
@@ -48,7 +51,7 @@ class Step:
     text: str
     file: str = ""
     since: Version = (0, 0)
-    until: Version = (99, 0)
+    until: Version = AFTER_ALL
 
     def is_for(self, django: Version) -> bool:
         """Tell whether it is meant for this version of Django."""
@@ -99,7 +102,7 @@ class Header:
         packages = self.packages() + self.optional_packages()
         return package in (re.split(r"[\[>]", each)[0] for each in packages)
 
-    def steps(self, package: str, django: Version = (99, 0)) -> list[Step]:
+    def steps(self, package: str, django: Version = NEWEST) -> list[Step]:
         """Return the literal steps for this Django, the pattern being imported as `package`.
 
         Raises `HeaderUnclear` where the Wiring has none, or indented lines that belong to no step.
@@ -131,7 +134,7 @@ class Header:
                 file=file[1],
                 text=lines,
                 since=(int(since[1]), int(since[2])) if since else (0, 0),
-                until=(int(before[1]), int(before[2])) if before else (99, 0),
+                until=(int(before[1]), int(before[2])) if before else AFTER_ALL,
             )
         if words.startswith("Run"):
             return Step(kind="run", text=lines)

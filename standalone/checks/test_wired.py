@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from development.valkey import start_valkey
 
-from standalone.header import Header, patterns_in
+from standalone.header import NEWEST, Header, patterns_in
 
 PROJECT = Path(__file__).parent.parent
 [PATTERN] = patterns_in(PROJECT / "borrowed")
@@ -23,7 +23,7 @@ PACKAGE = f"borrowed.{PATTERN.stem}"
 HAS_DJANGO = (PROJECT / "manage.py").exists()
 if HAS_DJANGO:
     import django
-DJANGO = django.VERSION[:2] if HAS_DJANGO else (99, 0)
+DJANGO = django.VERSION[:2] if HAS_DJANGO else NEWEST
 DEADLINE_SECONDS = 60.0
 # What a process writes once it does what it is for.
 SAYS = {
@@ -91,8 +91,10 @@ def test_the_stated_defaults_may_be_written_down(wired: dict[str, str], tmp_path
 
 
 def test_what_is_to_be_kept_running_runs(wired: dict[str, str], tmp_path: Path) -> None:
+    kept = commands("keep running")
+    assert kept
     with ExitStack() as stack:
-        for number, command in enumerate(commands("keep running")):
+        for number, command in enumerate(kept):
             log = tmp_path / f"{number}.log"
             process = stack.enter_context(begun(wired, log, command))
             wait_until_ready(command, log, process)

@@ -146,7 +146,7 @@ class Queues:
             )
         return name
 
-    def require_of(self, task: type[Task[Any, Any]] | Task[Any, Any]) -> None:
+    def require_of(self, task: "type[Task[Any, Any]] | Task[Any, Any]") -> None:
         """Raise `QueueNotDeclared` where a task names no queue or an undeclared one."""
         name = task.name or "A task"
         queue = getattr(task, "queue", None)

@@ -11,7 +11,7 @@ Guarantees: while beat or the relay runs, a problem that a check finds is told w
 Not for: metrics (a Prometheus does that better); telling two persons different things, which is
     the pager's behind `notify(problem)`.
 Copy: this folder, with its migrations.
-Needs: django>=5.2 (up to 6.1), celery>=5.5 (with kombu), PostgreSQL with psycopg>=3.1.
+Needs: django>=5.2 (up to 6.1), celery>=5.5 (with kombu), PostgreSQL with psycopg>=3.1.8.
 Settings, with defaults:
     FAILURE_CHECKS = ("<this package>.heartbeats.silent",
         "<this package>.postgres.old_transactions", "<this package>.postgres.many_connections"):

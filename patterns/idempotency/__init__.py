@@ -13,7 +13,7 @@ Not for: a far side that knows no keys, such as a plain mail server: an effect t
     more after a crash between it and the record. Effects in the same database, which need none of
     this. Databases other than PostgreSQL.
 Copy: this folder, with its migrations.
-Needs: django>=5.2 (up to 6.1), celery>=5.5 (for the clean-up task), PostgreSQL with psycopg>=3.1.
+Needs: django>=5.2 (up to 6.1), celery>=5.5 (for the clean-up task), PostgreSQL with psycopg>=3.1.8.
 Settings, with defaults:
     IDEMPOTENCY_KEEP_DAYS = 365: how long a recorded result is kept. After that the same key is a
         new effect, so longer than anybody replays a failed task.

@@ -16,7 +16,7 @@ Guarantees: a mail accepted in a transaction that commits is offered to the mail
     Errors are mailed to ADMINS past the database, in bounds.
 Not for: databases other than PostgreSQL.
 Copy: this folder, with its migrations.
-Needs: django>=5.2 (up to 6.1), celery>=5.5, PostgreSQL with psycopg>=3.1.
+Needs: django>=5.2 (up to 6.1), celery>=5.5, PostgreSQL with psycopg>=3.1.8.
 Settings, with defaults:
     QUEUED_MAIL_DELIVERY_BACKEND = "<this package>.smtp.EmailBackend": Django's SMTP backend that
         also tells which recipients were refused. On Django 6.1 with MAILERS: the alias of the

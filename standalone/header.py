@@ -36,6 +36,7 @@ _STEP = re.compile(r"^    \d+\. (?=\S)", re.MULTILINE)
 _FILE = re.compile(r"In (\w+\.py)\b(.*):")
 _FROM = re.compile(r"\bfrom Django (\d+)\.(\d+)")
 _BEFORE = re.compile(r"\bbefore Django (\d+)\.(\d+)")
+_OTHER_DEFAULT = re.compile(r", from Django (\d+)\.(\d+) ")
 _PACKAGE = re.compile(r"(?<![\w-])[a-z][a-z0-9-]*(?:\[[a-z,]+\])?>=\d+(?:\.\d+)*")
 
 
@@ -117,11 +118,14 @@ class Header:
             )
         return [step for step in literal if step.is_for(django)]
 
-    def defaults(self, package: str) -> dict[str, str]:
-        """Return the settings with their defaults, as Python."""
+    def defaults(self, package: str, django: Version = NEWEST) -> dict[str, str]:
+        """Return the settings with their defaults, as Python: `NAME = DEFAULT: meaning`.
+
+        `NAME = DEFAULT, from Django 6.1 OTHER: meaning` has two.
+        """
         text = self.part("Settings").replace(PLACEHOLDER, package)
         entries = re.split(r"^    (?=[A-Z][A-Z0-9_]+ = )", text, flags=re.MULTILINE)[1:]
-        return dict(self._default(" ".join(entry.split())) for entry in entries)
+        return dict(self._default(" ".join(entry.split()), django) for entry in entries)
 
     def _step(self, text: str) -> Step | None:
         words, lines = _split(text, self.source)
@@ -145,11 +149,13 @@ class Header:
             " Begin it with 'In FILE.py', 'Run' or 'Keep running', and end it with a colon."
         )
 
-    def _default(self, entry: str) -> tuple[str, str]:
+    def _default(self, entry: str, django: Version) -> tuple[str, str]:
         name, _, rest = entry.partition(" = ")
         for end in (match.start() for match in re.finditer(":", rest)):
-            if _is_expression(rest[:end]):
-                return name, rest[:end]
+            first, *later = _OTHER_DEFAULT.split(rest[:end])
+            if all(map(_is_expression, (first, *later[2:]))):
+                is_later = bool(later) and django >= (int(later[0]), int(later[1]))
+                return name, later[2] if is_later else first
         raise HeaderUnclear(f"{self.source}: write the setting as '{name} = DEFAULT: meaning'.")
 
 

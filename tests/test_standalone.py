@@ -14,6 +14,7 @@ Needs: celery>=5.5 (with kombu). Optional: django>=5.2, django-anymail[ses]>=15.
 Settings, with defaults:
     FLAG_COLOURS = {"red": 1,
         "blue": 2}: which ones: as many as you like.
+    FLAG_MAST = 1, from Django 6.1 {"tall": 2}: how high.
     FLAG_POLE = "<this package>.pole": what it hangs on.
 Wiring:
     1. In celery.py, in the place of its app,
@@ -70,6 +71,11 @@ def test_defaults_may_have_colons_and_several_lines(header: Header) -> None:
     defaults = header.defaults("kit.copied")
     assert eval(defaults["FLAG_COLOURS"]) == {"red": 1, "blue": 2}
     assert eval(defaults["FLAG_POLE"]) == "kit.copied.pole"
+
+
+@pytest.mark.parametrize(("django", "mast"), [((6, 0), "1"), ((6, 1), '{"tall": 2}')])
+def test_a_default_may_depend_on_django(header: Header, django: tuple[int, int], mast: str) -> None:
+    assert header.defaults("kit.copied", django)["FLAG_MAST"] == mast
 
 
 def test_the_app_is_made_in_its_place_and_once(header: Header, tmp_path: Path) -> None:

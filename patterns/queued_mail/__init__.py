@@ -18,9 +18,9 @@ Not for: databases other than PostgreSQL.
 Copy: this folder, with its migrations.
 Needs: django>=5.2 (up to 6.1), celery>=5.5, PostgreSQL with psycopg>=3.1.8.
 Settings, with defaults:
-    QUEUED_MAIL_DELIVERY_BACKEND = "<this package>.smtp.EmailBackend": Django's SMTP backend that
-        also tells which recipients were refused. On Django 6.1 with MAILERS: the alias of the
-        mailer that delivers, "delivery".
+    QUEUED_MAIL_DELIVERY_BACKEND = "<this package>.smtp.EmailBackend", from Django 6.1 "delivery":
+        Django's SMTP backend that also tells which recipients were refused; with MAILERS the alias
+        of the mailer that delivers.
     QUEUED_MAIL_QUEUE = "mail": queue of all three tasks.
     QUEUED_MAIL_MAX_BYTES = 10_240_000: the largest mail accepted, as it goes over the wire.
     QUEUED_MAIL_LEASE_SECONDS = 360: how long one delivery holds its mail. Longer than its hard

@@ -83,7 +83,7 @@ def test_the_migrations_say_what_the_models_say(wired: dict[str, str]) -> None:
 
 @needs_django
 def test_the_stated_defaults_may_be_written_down(wired: dict[str, str], tmp_path: Path) -> None:
-    lines = [f"{name} = {value}" for name, value in HEADER.defaults(PACKAGE).items()]
+    lines = [f"{name} = {value}" for name, value in HEADER.defaults(PACKAGE, DJANGO).items()]
     text = "\n".join(["from shop.settings import *", *lines])
     (tmp_path / "stated.py").write_text(text, encoding="utf-8")
     stated = {"PYTHONPATH": f"{tmp_path}", "DJANGO_SETTINGS_MODULE": "stated"}

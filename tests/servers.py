@@ -6,6 +6,7 @@ What needs another Django starts a process.
 import asyncio
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 import django
 from aiosmtpd.controller import Controller
+from celery.exceptions import CDeprecationWarning
 from django.conf import settings
 
 TESTS = Path(__file__).parent
@@ -48,10 +50,11 @@ if not settings.configured:
 from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
 
-# In here, not in a test, where every warning is an error: Celery 5.7 warns of a task's `queue`,
-# which is where a project with one list of queues looks for it.
-app.autodiscover_tasks(force=True)
-app.finalize()
+with warnings.catch_warnings():
+    # Celery 5.7 warns of a task's `queue`, which is where a project with one list of queues has it.
+    warnings.filterwarnings("ignore", r"\s*The 'queue' task attribute", CDeprecationWarning)
+    app.autodiscover_tasks(force=True)
+    app.finalize()
 
 
 def eventually(is_so: Callable[[], Any], seconds: float = DEADLINE_SECONDS) -> Any:

@@ -51,8 +51,10 @@ Wiring:
        its defaults worker_consumer = "<this package>.consumer:DurableConsumer", which keeps
        messages that cannot be read and ends no worker, and worker_lost_wait = 1 (Celery's 10),
        after which a killed process's task runs again.
-    3. In celery.py, or Celery would connect to the database twice a task:
+    3. In celery.py, or Celery would connect to the database twice a task, and one that hangs would
+       keep its process for ever:
            app.conf.CELERY_DB_REUSE_MAX = 10_000
+           app.conf.update(task_soft_time_limit=300, task_time_limit=330)
     4. In beat.py (or with django-celery-beat's DatabaseScheduler):
            from celery.beat import PersistentScheduler
            from <this package>.scheduler import DurableScheduler

@@ -39,7 +39,7 @@ from mail_shop.models import Order
 from patterns.queued_mail import publication
 from patterns.queued_mail.models import QueuedMail
 
-# In here, not in a test, for the reason that tests/servers.py gives.
+# In here, not in a test, where every warning is an error: see tests/servers.py.
 app.autodiscover_tasks(force=True)
 app.finalize()
 

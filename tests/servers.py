@@ -10,6 +10,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 import django
 from aiosmtpd.controller import Controller
+from celery import current_app
 from celery.exceptions import CDeprecationWarning
 from django.conf import settings
 
@@ -33,7 +36,6 @@ sys.path.extend(source for source in SOURCES if source not in sys.path)
 from development.ports import free_port  # noqa: E402, F401  found through the lines above
 from development.postgres import start_postgres  # noqa: E402
 from development.server import Server  # noqa: E402
-from kit_project import app  # noqa: E402
 from kit_project import settings as kit_settings  # noqa: E402
 
 NOT_STARTED = "none.invalid"  # the host in the settings until a test has a server
@@ -53,8 +55,11 @@ from django.db import connection  # noqa: E402
 with warnings.catch_warnings():
     # Celery 5.7 warns of a task's `queue`, which is where a project with one list of queues has it.
     warnings.filterwarnings("ignore", r"\s*The 'queue' task attribute", CDeprecationWarning)
-    app.autodiscover_tasks(force=True)
-    app.finalize()
+    for package in filter(kit_settings.is_here, kit_settings.PATTERNS):
+        if find_spec(f"{package}.tasks"):
+            import_module(f"{package}.tasks")
+    # Before tests' own apps define tasks, which would be shared with one that is bound later.
+    current_app.finalize()
 
 
 def eventually(is_so: Callable[[], Any], seconds: float = DEADLINE_SECONDS) -> Any:

@@ -61,7 +61,7 @@ class Environment:
 
     def measure_coverage(self) -> None:
         """Have every process of this environment record which lines and branches it runs."""
-        self.install(["coverage>=7.10"], of_tests=True)
+        self.install(["coverage>=7.11"], of_tests=True)
         packages = next((self.folder / ".venv" / "lib").glob("python*/site-packages"))
         config = str(self.folder / "pyproject.toml")
         (packages / "coverage.pth").write_text(START_COVERAGE.format(config=config))

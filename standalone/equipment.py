@@ -22,7 +22,7 @@ filterwarnings = ["error"]
 [tool.coverage.run]
 branch = true
 source = ["borrowed"]
-patch = ["subprocess"]
+patch = ["_exit", "fork"]
 parallel = true
 sigterm = true
 """

@@ -56,7 +56,7 @@ def test_every_loopback_address_is_let_be(shared_project: Project, option: str) 
     ("environment", "reason"),
     [
         ({"SESSIONS_APP": "0"}, "sessions"),
-        ({"FLOWER_AUTH_APP": "0"}, "'flower_auth' in INSTALLED_APPS"),
+        ({"FLOWER_AUTH_APP": "0"}, "'patterns.flower_auth' in INSTALLED_APPS"),
         ({"SESSION_ENGINE": "no.such.engine"}, "ModuleNotFoundError"),
         ({"LOGIN_URL": "no-such-page"}, "NoReverseMatch"),
     ],

@@ -23,6 +23,8 @@ BUILD = HERE / "build"
 PARALLEL = ("-n", os.environ.get("ALL_CLEAR_TEST_PROCESSES", "4"), "--dist", "worksteal")
 # A stopped session gives its processes time to stop what they started, in order.
 STOP_SECONDS = 60.0
+# 6.0 and later need Python 3.12.
+DJANGO_OF = {"3.11": "5.2", "3.12": "6.0", "3.13": "6.1"}
 
 
 @nox.session
@@ -60,17 +62,16 @@ def compat(session: nox.Session) -> None:
     run_suites(session)
 
 
-@nox.session(python="3.13")
-def newest(session: nox.Session) -> None:
-    """Run the patterns' tests on the newest Python and Django."""
-    install_lock(session, "--compile-bytecode")
-    # django-celery-beat's bound (Django<6.1) holds the shop back, not the patterns.
-    session.install("django>=6.1,<6.2", "--no-deps")
-    patterns = (
-        *("brokers", "durable_tasks", "external_contact", "failure_check", "flower_auth"),
-        *("idempotency", "queued_mail", "queues", "retrying_task"),
+@nox.session(python=list(DJANGO_OF))
+def standalone(session: nox.Session) -> None:
+    """Try each pattern alone in an empty project, as its header says (`-- queues --lowest`)."""
+    session.install("uv")
+    run(
+        session,
+        *("python", "-m", "standalone", "--django", DJANGO_OF[str(session.python)]),
+        *("--folder", str(BUILD / session.name), f"--pytest={' '.join(PARALLEL)}"),
+        *session.posargs,
     )
-    run(session, "pytest", *PARALLEL, *(f"tests/{name}" for name in patterns))
 
 
 @nox.session
@@ -95,6 +96,7 @@ def typing(session: nox.Session) -> None:
         "demo",
         "crash_lab",
         "release",
+        "standalone",
     )
     session.run("mypy", *kit)
     run_in_shop(session, "mypy", ".")

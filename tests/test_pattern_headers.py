@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from standalone.header import LABELS, Header, HeaderUnclear, patterns_in
+
 PATTERNS = Path(__file__).parent.parent / "patterns"
-LABELS = (
-    *("Why", "Guarantees", "Not for", "Copy", "Needs", "Settings", "Wiring", "Testing", "Version"),
-)
 # What is imported under another name than it is asked for under.
 DISTRIBUTIONS = {
     "django_celery_beat": "django-celery-beat",
@@ -19,11 +18,7 @@ DISTRIBUTIONS = {
     "kombu": "celery",
 }
 
-patterns = sorted(
-    path
-    for path in PATTERNS.iterdir()
-    if not path.name.startswith((".", "_")) and path.name != "LICENSE"
-)
+patterns = list(patterns_in(PATTERNS))
 each_pattern = pytest.mark.parametrize("pattern", patterns, ids=lambda path: path.name)
 
 
@@ -41,14 +36,48 @@ def test_a_pattern_imports_no_other_pattern(pattern: Path) -> None:
 
 @each_pattern
 def test_a_header_has_every_part(pattern: Path) -> None:
-    found = sections(header(pattern))
+    found = Header(pattern).parts
     assert [label for label in LABELS if label not in found] == []
     assert [label for label in LABELS if not found[label].strip()] == []
 
 
 @each_pattern
+def test_a_header_can_be_followed_to_the_letter(pattern: Path) -> None:
+    header = Header(pattern)
+    assert header.packages()
+    for django in ((5, 2), (6, 0), (6, 1)):
+        assert header.steps("kit.copied", django)
+    assert all(is_python(value) for value in header.defaults("kit.copied").values())
+
+
+@pytest.mark.parametrize(
+    ("wiring", "remedy"),
+    [
+        ("Wiring: add it, and run it.", "numbered steps"),
+        ("Wiring:\n    1. Somewhere:\n           x = 1\n", "says not where to"),
+        ("Wiring:\n    1. In settings.py\n           x = 1\n", "with a colon"),
+        ("", "no part 'Wiring'"),
+    ],
+)
+def test_a_header_that_cannot_be_followed_says_what_to_write(
+    tmp_path: Path, wiring: str, remedy: str
+) -> None:
+    pattern = tmp_path / "vague.py"
+    pattern.write_text(f'"""Do it.\n\n{wiring}\n"""\n', encoding="utf-8")
+    with pytest.raises(HeaderUnclear, match=remedy):
+        Header(pattern).steps("kit.copied")
+
+
+@each_pattern
+def test_a_pattern_names_itself_nowhere(pattern: Path) -> None:
+    texts = {file: file.read_text(encoding="utf-8") for file in [*files(pattern), *pages(pattern)]}
+    named = [file.name for file, text in texts.items() if re.search(r"\bpatterns[./]\w", text)]
+    assert not named, f"{named} name the package as the kit has it: write <this package>"
+
+
+@each_pattern
 def test_a_header_names_the_packages_that_are_imported(pattern: Path) -> None:
-    needs = sections(header(pattern))["Needs"].lower()
+    needs = Header(pattern).parts["Needs"].lower()
     packages = {name for tree in trees(pattern) for name in imported(tree)}
     packages -= set(sys.stdlib_module_names)
     missing = {name for name in packages if DISTRIBUTIONS.get(name, name) not in needs}
@@ -57,9 +86,7 @@ def test_a_header_names_the_packages_that_are_imported(pattern: Path) -> None:
 
 @each_pattern
 def test_a_header_names_exactly_the_settings_that_are_read(pattern: Path) -> None:
-    named = set(
-        re.findall(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b", sections(header(pattern))["Settings"])
-    )
+    named = set(re.findall(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b", Header(pattern).parts["Settings"]))
     read = {name for tree in trees(pattern) for name in settings_read(tree)}
     own = {name for name in read if not is_django_setting(name)}
     assert own <= named, f"{own - named} is read and not named in the header"
@@ -69,24 +96,22 @@ def test_a_header_names_exactly_the_settings_that_are_read(pattern: Path) -> Non
 @each_pattern
 def test_a_header_says_the_kits_version(pattern: Path) -> None:
     project = tomllib.loads((PATTERNS.parent / "pyproject.toml").read_text(encoding="utf-8"))
-    assert sections(header(pattern))["Version"].strip() == project["project"]["version"]
-
-
-def header(pattern: Path) -> str:
-    """Return the docstring that a pattern begins with."""
-    source = pattern if pattern.is_file() else pattern / "__init__.py"
-    return ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
-
-
-def sections(text: str) -> dict[str, str]:
-    """Split a header at its labels, each at the beginning of a line and followed by a colon."""
-    parts = re.split(rf"^({'|'.join(LABELS)})\b[^:\n]*:", text, flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
+    assert Header(pattern).part("Version").strip() == project["project"]["version"]
 
 
 def files(pattern: Path) -> list[Path]:
     """Return the modules of a pattern."""
     return [pattern] if pattern.is_file() else sorted(pattern.rglob("*.py"))
+
+
+def pages(pattern: Path) -> list[Path]:
+    """Return a pattern's templates."""
+    return sorted(pattern.rglob("*.html"))
+
+
+def is_python(text: str) -> bool:
+    """Tell whether a text is an expression."""
+    return isinstance(ast.parse(text.strip(), mode="eval"), ast.Expression)
 
 
 def trees(pattern: Path) -> list[ast.Module]:

@@ -42,22 +42,52 @@ Settings, with defaults:
     DURABLE_TASKS_REDACT = ("password", "passwd", "secret", "token", "api_key", "authorization",
         "cookie"): an argument whose name holds one of these is shown nowhere.
 Wiring:
-    1. Add this package to INSTALLED_APPS, run `manage.py migrate`; in the Celery app's own
-       settings set CELERY_DB_REUSE_MAX = 10_000 (Celery would connect twice a task).
-    2. app = DurableCelery("shop", task_cls="<this package>.task:DurableTask"), from `.app`; or
-       your own base class: `class ShopTask(DurableTask, YourBase)`.
-    3. app.conf.worker_consumer = "<this package>.consumer:DurableConsumer": messages that cannot
-       be read are kept and end no worker. DurableCelery has it as its default, and
-       worker_lost_wait = 1 (Celery's 10), after which a killed process's task runs again.
-    4. Run `manage.py relay` (any number of them) beside the workers.
-    5. Beat: `class YourScheduler(DurableScheduler, DatabaseScheduler)`, from `.scheduler`, and
-       `durable_tasks.delete_old_firings` and `durable_tasks.delete_old_history` once a day.
-    6. A task that contacts the outside: `atomic=False`, and it ends in
-       `with task.completing(): ...`.
-    7. Django's tasks (`django.tasks`), if wanted, as durable rows:
-       TASKS = {"default": {"BACKEND": "<this package>.django_tasks.DurableBackend"}}; before
-       Django 6.0 "django_tasks" in INSTALLED_APPS.
-    8. Whoever is on call: "Failed tasks" in the admin, behind Django's permissions, or
+    1. In settings.py:
+           INSTALLED_APPS += ["<this package>"]
+    2. In celery.py, in the place of its app:
+           from <this package>.app import DurableCelery
+
+           app = DurableCelery("shop", task_cls="<this package>.task:DurableTask")
+       With a base class of your own: `class ShopTask(DurableTask, YourBase)`. DurableCelery has as
+       its defaults worker_consumer = "<this package>.consumer:DurableConsumer", which keeps
+       messages that cannot be read and ends no worker, and worker_lost_wait = 1 (Celery's 10),
+       after which a killed process's task runs again.
+    3. In celery.py, or Celery would connect to the database twice a task, and one that hangs would
+       keep its process for ever:
+           app.conf.CELERY_DB_REUSE_MAX = 10_000
+           app.conf.update(task_soft_time_limit=300, task_time_limit=330)
+    4. In beat.py (or with django-celery-beat's DatabaseScheduler):
+           from celery.beat import PersistentScheduler
+           from <this package>.scheduler import DurableScheduler
+
+
+           class Scheduler(DurableScheduler, PersistentScheduler):
+               pass
+    5. In celery.py, for beat:
+           app.conf.beat_scheduler = "shop.beat:Scheduler"
+           app.conf.beat_schedule |= {
+               name: {"task": f"durable_tasks.{name}", "schedule": 86_400}
+               for name in ("delete_old_firings", "delete_old_history")
+           }
+    6. In tasks.py, a task that contacts the outside is not atomic, and ends in `completing()`:
+           from celery import shared_task
+
+
+           @shared_task(bind=True, atomic=False)
+           def charge(task, order_id):
+               ...  # ask the provider
+               with task.completing():
+                   ...  # record its answer, enqueue the next step
+    7. Run:
+           python manage.py migrate
+    8. Keep running, as many relays and workers as you like:
+           python manage.py relay
+           celery -A shop worker -l INFO
+           celery -A shop beat -l INFO
+    9. Django's tasks (`django.tasks`), if wanted, as durable rows: TASKS = {"default": {"BACKEND":
+       "<this package>.django_tasks.DurableBackend"}}; before Django 6.0 "django_tasks" in
+       INSTALLED_APPS.
+    10. Whoever is on call: "Failed tasks" in the admin, behind Django's permissions, or
        `manage.py failed` and `manage.py tasks`.
 Testing: `testing.assert_enqueued`, `refute_enqueued`, `run_enqueued` and `run_twice` work in a
     test's transaction, without a broker. `every_task.cases` runs every task of a project twice on

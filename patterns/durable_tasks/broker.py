@@ -102,7 +102,7 @@ class Broker:
         # kombu does not batch where this is set: a batch that is sent twice would be doubled.
         options.pop("retry_on_timeout", None)
         if self.app.connection_for_write().transport.driver_type == "redis":
-            seconds = dict.fromkeys(("socket_timeout", "socket_connect_timeout"), BROKER_SECONDS)
+            names = ("socket_timeout", "socket_connect_timeout")
         else:
-            seconds = dict.fromkeys(("read_timeout", "write_timeout"), BROKER_SECONDS)
-        return options | seconds
+            names = ("read_timeout", "write_timeout")
+        return options | dict.fromkeys(names, BROKER_SECONDS)

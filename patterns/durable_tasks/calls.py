@@ -48,8 +48,8 @@ def new_row(
     Raises `NotKept`, `ArgumentsRefused`, TypeError for arguments that the body does not take, and
     TypeError or ValueError for options that no database or worker could read.
     """
-    args, kwargs = _checked(name, task, args, kwargs)
-    options = _all_options(app, name, task, args, kwargs, options)
+    values, named = _checked(name, task, args, kwargs)
+    options = _all_options(app, name, task, values, named, options)
     limit = getattr(task, "max_argument_bytes", None) or configuration.max_argument_bytes()
     delay_seconds, due_at = moments.due(app, name, options.get("countdown"), options.get("eta"))
     expires_seconds, expires_at = moments.expiry(app, name, options.get("expires"))
@@ -58,8 +58,8 @@ def new_row(
         name=_text(name, "name", name),
         queue=_text(name, "queue", options["queue"]),
         max_crashes=getattr(task, "max_crashes", 3),
-        arguments=arguments.encode(name, args, kwargs, limit),
-        shown=arguments.show(arguments.redacted(task, args, kwargs)),
+        arguments=arguments.encode(name, values, named, limit),
+        shown=arguments.show(arguments.redacted(task, values, named)),
         options=_kept(app, name, task, options, limit),
         unique_key=_text(name, "unique_key", options.get("unique_key")),
         rank=rank(app, options.get("priority")),

@@ -11,9 +11,10 @@ Guarantees: while beat or the relay runs, a problem that a check finds is told w
 Not for: metrics (a Prometheus does that better); telling two persons different things, which is
     the pager's behind `notify(problem)`.
 Copy: this folder, with its migrations.
-Needs: django>=5.2 (up to 6.1), celery>=5.5 (with kombu), PostgreSQL with psycopg>=3.1.
+Needs: django>=5.2 (up to 6.1), celery>=5.5 (with kombu), PostgreSQL with psycopg>=3.1.8.
 Settings, with defaults:
-    FAILURE_CHECKS = (heartbeats.silent, postgres.old_transactions, postgres.many_connections):
+    FAILURE_CHECKS = ("<this package>.heartbeats.silent",
+        "<this package>.postgres.old_transactions", "<this package>.postgres.many_connections"):
         dotted paths of `() -> Iterable[Problem]`.
     FAILURE_CHECK_NOTIFY = (): dotted paths of `notify(problem)`, told besides mail and log.
     FAILURE_CHECK_GAUGES = "": dotted path of `() -> {name: number}`, sampled at each run.
@@ -31,15 +32,45 @@ Settings, with defaults:
     FAILURE_CHECK_MAILER = "delivery": with Django 6.1's MAILERS, the one that mails past any queue;
         before it, Django's own settings of mail are used.
 Wiring:
-    1. Add this package to INSTALLED_APPS and run `manage.py migrate`. Set ADMINS.
-    2. Beat: `Watch("beat").start()`, from `.watch`, when beat begins, and at each of its
-       scheduler's ticks `Heartbeat("beat").write()`, from `.heartbeats`.
-    3. A second process beside beat, such as a relay: the same with its own name, in its own loop.
-    4. Workers: `app.steps["consumer"].add(WorkerHeartbeat)`, from `.workers`.
-    5. Your checks, by dotted path; `brokers.problems(app, "shop")` is for one of them.
-    6. Where a log handler mails errors: give the logger "<this package>" handlers of its own and
-       propagate = False, for what it logs is mailed already.
-    7. cron or an uptime monitor, on another machine: `manage.py allclear`.
+    1. In settings.py:
+           INSTALLED_APPS += ["<this package>"]
+    2. In settings.py, before Django 6.0:
+           ADMINS = [("On call", "oncall@example.com")]
+    3. In settings.py, from Django 6.0:
+           ADMINS = ["oncall@example.com"]
+    4. In settings.py, from Django 6.1, a mailer that uses no queue:
+           MAILERS["delivery"] = {"BACKEND": "django.core.mail.backends.smtp.EmailBackend"}
+    5. In beat.py:
+           from celery.beat import PersistentScheduler
+           from <this package>.heartbeats import Heartbeat
+           from <this package>.watch import Watch
+
+
+           class Scheduler(PersistentScheduler):
+               def setup_schedule(self):
+                   Watch("beat").start()
+                   self.heartbeat = Heartbeat("beat")
+                   super().setup_schedule()
+
+               def tick(self, *args, **kwargs):
+                   seconds = super().tick(*args, **kwargs)
+                   self.heartbeat.write()
+                   return min(seconds, self.heartbeat.interval_seconds)
+       A second process beside beat, such as a relay: the same with its own name, in its own loop.
+    6. In celery.py:
+           from <this package>.workers import WorkerHeartbeat
+
+           app.conf.beat_scheduler = "shop.beat:Scheduler"
+           app.steps["consumer"].add(WorkerHeartbeat)
+    7. Run:
+           python manage.py migrate
+    8. Keep running:
+           celery -A shop worker -l INFO
+           celery -A shop beat -l INFO
+    9. Your checks, by dotted path; `brokers.problems(app, "shop")` is for one of them.
+    10. Where a log handler mails errors: give the logger "<this package>" handlers of its own and
+        propagate = False, for what it logs is mailed already.
+    11. cron or an uptime monitor, on another machine: `manage.py allclear`.
 Testing: `run.look()` is what the checks find now; cause a problem, and look.
 Version: 0.1.0
 """

@@ -75,7 +75,7 @@ def _part(notice: Notice) -> str:
 
 def _connection() -> Any:
     if hasattr(mail, "mailers") and hasattr(settings, "MAILERS"):
-        connection = mail.mailers[configuration.mailer()]
+        connection: Any = mail.mailers[configuration.mailer()]
     else:
         connection = smtp.EmailBackend(fail_silently=False)
     seconds = configuration.timeout_seconds()

@@ -35,23 +35,23 @@ class WorkerHeartbeat(bootsteps.StartStopStep):
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self, consumer: Any) -> None:
+    def start(self, parent: Any) -> None:
         """Tick with the loop of this connection."""
-        self._is_solo = isinstance(consumer.pool, SoloPool)
+        self._is_solo = isinstance(parent.pool, SoloPool)
         self._is_connected = True
         self._tick()
         seconds = configuration.worker_silence_seconds() / BEATS_A_SILENCE
-        self._entry = consumer.timer.call_repeatedly(seconds, self._tick)
+        self._entry = parent.timer.call_repeatedly(seconds, self._tick)
         if self._thread is None:
-            queues = sorted(consumer.app.amqp.queues.consume_from)
-            heartbeat = Heartbeat(WORKER + consumer.hostname, queues)
+            queues = sorted(parent.app.amqp.queues.consume_from)
+            heartbeat = Heartbeat(WORKER + parent.hostname, queues)
             _current[:] = [self]
             self._thread = threading.Thread(
                 target=self._write, args=(heartbeat,), name="heartbeat", daemon=True
             )
             self._thread.start()
 
-    def stop(self, consumer: Any) -> None:
+    def stop(self, parent: Any) -> None:
         """The connection is lost, or the worker ends: who ends it says which."""
         self._is_connected = False
         if self._entry is not None:

@@ -15,13 +15,29 @@ Settings, with defaults:
     FLOWER_AUTH_PROCESSES = "": dotted path of the commands that the project starts, by the name of
         their process, for the system checks; "": those of the Procfile in BASE_DIR.
     Of Django's: SESSION_ENGINE, SESSION_COOKIE_NAME, LOGIN_URL; the project's BASE_DIR.
-Wiring: the app in INSTALLED_APPS, and the permission that it brings, `flower_auth.see_flower`, to
-    those of the staff who shall see Flower; superusers have it. In the file for `celery -A ...
-    flower --conf=FILE`: `guard(site_url="https://shop.example", metrics_token="...")` from
-    `.guard`, and `address = "127.0.0.1"`. Where the Celery app is made: `refuse_open_flower(FILE)`
-    from `.closed`; then a Flower that is started without FILE reads it or ends. In production a
-    proxy maps /flower/ of the site's own host to Flower's port: the session's cookie is for that
-    host.
+Wiring:
+    1. In settings.py (LOGIN_URL: whatever page of yours logs staff in):
+           INSTALLED_APPS += ["<this package>"]
+           LOGIN_URL = "admin:login"
+    2. In flower.py, beside celery.py; the token is for who reads /metrics:
+           from <this package>.guard import guard
+
+           guard(site_url="https://shop.example", metrics_token="a long random text")
+           address = "127.0.0.1"
+    3. In celery.py; then a Flower that is started without that file reads it or ends:
+           from pathlib import Path
+
+           from <this package>.closed import refuse_open_flower
+
+           refuse_open_flower(Path(__file__).with_name("flower.py"))
+    4. Run:
+           python manage.py migrate
+    5. Keep running:
+           celery -A shop flower --conf=shop/flower.py
+    6. Give the permission that the app brings, `flower_auth.see_flower`, to those of the staff who
+       shall see Flower; superusers have it.
+    7. In production a proxy maps /flower/ of the site's own host to Flower's port: the session's
+       cookie is for that host.
 Testing: start Flower for real, and read its paths with and without a staff session.
 Version: 0.1.0
 """

@@ -16,11 +16,11 @@ Guarantees: a mail accepted in a transaction that commits is offered to the mail
     Errors are mailed to ADMINS past the database, in bounds.
 Not for: databases other than PostgreSQL.
 Copy: this folder, with its migrations.
-Needs: django>=5.2 (up to 6.1), celery>=5.5, PostgreSQL with psycopg>=3.1.
+Needs: django>=5.2 (up to 6.1), celery>=5.5, PostgreSQL with psycopg>=3.1.8.
 Settings, with defaults:
-    QUEUED_MAIL_DELIVERY_BACKEND = "<this package>.smtp.EmailBackend": Django's SMTP backend that
-        also tells which recipients were refused. On Django 6.1 with MAILERS: the alias of the
-        mailer that delivers, "delivery".
+    QUEUED_MAIL_DELIVERY_BACKEND = "<this package>.smtp.EmailBackend", from Django 6.1 "delivery":
+        Django's SMTP backend that also tells which recipients were refused; with MAILERS the alias
+        of the mailer that delivers.
     QUEUED_MAIL_QUEUE = "mail": queue of all three tasks.
     QUEUED_MAIL_MAX_BYTES = 10_240_000: the largest mail accepted, as it goes over the wire.
     QUEUED_MAIL_LEASE_SECONDS = 360: how long one delivery holds its mail. Longer than its hard
@@ -35,18 +35,39 @@ Settings, with defaults:
     QUEUED_MAIL_KEEP_FAILED_DAYS = 30: how long the content of a failed mail is kept, and so how
         long it can be sent again.
 Wiring:
-    1. Add this package to INSTALLED_APPS and run `manage.py migrate`.
-    2. Django 5.2, 6.0: EMAIL_BACKEND = "<this package>.backend.EmailBackend", EMAIL_TIMEOUT = 10.
-       Django 6.1: MAILERS = {"default": {"BACKEND": "<this package>.backend.EmailBackend"},
-       "delivery": {"BACKEND": "<this package>.smtp.EmailBackend", "OPTIONS": {"host": ...,
-       "timeout": 10}}}.
-    3. Run a worker on the queue, with a base task that retries errors whose `is_permanent` is
-       False. Without one, the sweep is the retry.
-    4. Beat: `queued_mail.delete_sent` every day.
-    5. A base task with `durable = True` inserts the delivery's row with the mail's. With a plain
-       one: `queued_mail.enqueue_forgotten` every minute, and a socket timeout for the broker
-       (`broker_transport_options`), or a frozen one holds up the request that sends a mail.
-    6. Error mails: in LOGGING, give the root logger a handler of class
+    1. In settings.py:
+           INSTALLED_APPS += ["<this package>"]
+    2. In settings.py, before Django 6.1:
+           EMAIL_BACKEND = "<this package>.backend.EmailBackend"
+           EMAIL_TIMEOUT = 10
+    3. In settings.py, from Django 6.1:
+           MAILERS = {
+               "default": {"BACKEND": "<this package>.backend.EmailBackend"},
+               "delivery": {
+                   "BACKEND": "<this package>.smtp.EmailBackend",
+                   "OPTIONS": {"host": "localhost", "timeout": 10},
+               },
+           }
+    4. In celery.py, for beat:
+           app.conf.beat_schedule["delete sent mails"] = {
+               "task": "queued_mail.delete_sent",
+               "schedule": 86_400,
+           }
+    5. In celery.py, unless the base task has `durable = True`, which inserts the delivery's row
+       with the mail's. A plain one has its lost messages published again, and a timeout, or a
+       broker that is frozen would hold up the request that sends a mail:
+           app.conf.beat_schedule["publish forgotten mails"] = {
+               "task": "queued_mail.enqueue_forgotten",
+               "schedule": 60,
+           }
+           app.conf.broker_transport_options |= {"socket_timeout": 2, "socket_connect_timeout": 2}
+    6. Run:
+           python manage.py migrate
+    7. Keep running; a base task that retries errors whose `is_permanent` is False is their retry,
+       without one the sweep is:
+           celery -A shop worker -l INFO -Q celery,mail
+           celery -A shop beat -l INFO
+    8. Error mails: in LOGGING, give the root logger a handler of class
        "<this package>.error_mails.ErrorMailHandler", level ERROR, and logger "django" no handlers.
 Testing: Django's test runner puts its in-memory backend in the place of this one. To test with
     this one, override EMAIL_BACKEND (MAILERS on 6.1), commit, and look at `QueuedMail`.

@@ -12,7 +12,7 @@ Guarantees: a task that names no queue, or one that is not in the list, is refus
 Not for: queues made while the system runs (one a customer, say); priorities within a queue;
     building images.
 Copy: this folder.
-Needs: celery>=5.5 (with kombu); django>=5.2 for its checks and its command, if you want them.
+Needs: celery>=5.5 (with kombu). Optional: django>=5.2, for its checks and its command.
 Settings, with defaults, of the checks and the command:
     QUEUES_LISTS = "": dotted path of a tuple of `Queues`, one of each Celery app.
     QUEUES_PROCESSES = "": dotted path of a tuple of `Process`, all that the project runs.

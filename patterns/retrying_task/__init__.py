@@ -12,7 +12,7 @@ Guarantees: a transient error is retried with exponential backoff and full jitte
 Not for: effects that may not happen twice: a retried body runs again, whole. Pools without
     processes: they enforce no hard time limit.
 Copy: this folder.
-Needs: celery>=5.7; django>=5.2 for the checks alone, without which the rest runs too.
+Needs: celery>=5.7. Optional: django>=5.2, for the checks; without it the rest runs too.
 Settings, of the checks, with defaults:
     RETRYING_TASK_APPS = (): dotted paths of the Celery apps to check; (): the current one.
     RETRYING_TASK_EXEMPT = {}: why a task, or all tasks of an app, need not retry, by its name.
@@ -20,10 +20,23 @@ Settings, of the checks, with defaults:
     Of Celery's own: task_acks_late=True, task_retry_on_worker_lost=True and
     task_reject_on_worker_lost=False; a broker visibility timeout longer than
     `longest_absence_seconds()`.
-Wiring: `Celery("app", task_cls="patterns.retrying_task:RetryingTask")`; with Django, this package
-    in INSTALLED_APPS. A subclass adds its
-    libraries' errors to `transient_errors` and `permanent_errors`; an exception may carry
-    `is_permanent: bool`, which is asked first, and `retry_after_seconds`, a wait of its own.
+Wiring:
+    1. In celery.py, in the place of its app:
+           app = Celery("shop", task_cls="<this package>:RetryingTask")
+    2. In celery.py:
+           app.conf.update(
+               task_acks_late=True,
+               task_retry_on_worker_lost=True,
+               task_ignore_result=True,
+               broker_transport_options={"visibility_timeout": 3600},
+           )
+    3. Keep running:
+           celery -A shop worker -l INFO
+    4. A subclass adds its libraries' errors to `transient_errors` and `permanent_errors`; an
+       exception may carry `is_permanent: bool`, which is asked first, and `retry_after_seconds`, a
+       wait of its own.
+    5. In settings.py, where Django is, for the checks:
+           INSTALLED_APPS += ["<this package>"]
 Testing: `RetryingTask().is_transient(error)` tells what an error would do.
 Version: 0.1.0
 """

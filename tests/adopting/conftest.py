@@ -21,7 +21,7 @@ sys.path.append(str(ROOT / "{{cookiecutter.project_slug}}"))
 from development.postgres import start_postgres  # noqa: E402  found through the line above
 from development.valkey import start_valkey  # noqa: E402
 
-from tests.queued_mail.conftest import eventually  # noqa: E402
+from tests.servers import eventually  # noqa: E402
 
 STEP = re.compile(
     r"^```python\n# (?P<file>\S+\.py), step (?P<step>\d)\n(?P<code>.*?)^```$", re.M | re.S

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 from .conftest import Project
 

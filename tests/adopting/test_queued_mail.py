@@ -6,7 +6,7 @@ from email import message_from_bytes
 
 import pytest
 
-from tests.queued_mail.conftest import SMTPServer, eventually, free_port
+from tests.servers import SMTPServer, eventually, free_port
 
 from .conftest import Project
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 from .conftest import Project
 

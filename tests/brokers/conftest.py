@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from tests.queued_mail.conftest import REPOSITORY, Server, eventually, start_valkey
+from tests.servers import REPOSITORY, Server, eventually, start_valkey
 
 # isort: split
 from patterns.brokers.app import GuardedCelery

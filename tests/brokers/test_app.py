@@ -11,7 +11,7 @@ from patterns.brokers import handing
 from patterns.brokers.app import GuardedCelery
 from patterns.brokers.errors import BrokerOfAnother
 from tests.brokers.conftest import ANALYTICS, SHOP, made
-from tests.queued_mail.conftest import Server
+from tests.servers import Server
 
 ONCE = {"task_publish_retry_policy": {"max_retries": 0}}
 

@@ -8,7 +8,7 @@ from django.core.checks import CheckMessage, Tags
 
 from patterns.brokers import checks
 from tests.brokers.conftest import ANALYTICS, SHOP, made
-from tests.queued_mail.conftest import Server
+from tests.servers import Server
 
 shop = made("redis://broker.example/0", SHOP)
 analytics = made("redis://analytics.example/0", ANALYTICS)

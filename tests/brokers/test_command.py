@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand
 
 from patterns.brokers.management.commands.broker import Command
 from tests.brokers.conftest import ANALYTICS, SHOP, made
-from tests.queued_mail.conftest import Server
+from tests.servers import Server
 
 analytics = made("memory://", ANALYTICS)
 

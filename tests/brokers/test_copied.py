@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.queued_mail.conftest import REPOSITORY, Server
+from tests.servers import REPOSITORY, Server
 
 USE = """
 import os, sys

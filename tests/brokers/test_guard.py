@@ -11,7 +11,7 @@ from patterns.brokers import guard, handing, stamp
 from patterns.brokers.errors import BrokerNotYetOurs, BrokerOfAnother
 from patterns.brokers.owner import Owner
 from tests.brokers.conftest import ANALYTICS, SHOP, made
-from tests.queued_mail.conftest import Server
+from tests.servers import Server
 
 
 def owner_of(client: Any) -> str | None:

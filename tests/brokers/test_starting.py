@@ -7,7 +7,7 @@ import pytest
 
 from patterns.brokers import handing
 from tests.brokers.conftest import ANALYTICS, SHOP, made
-from tests.queued_mail.conftest import DEADLINE_SECONDS, Server, eventually, start_valkey
+from tests.servers import DEADLINE_SECONDS, Server, eventually, start_valkey
 
 Start = Callable[..., Any]
 WORKER = ("worker", "-c", "1", "--without-gossip", "--without-mingle", "-l", "INFO")

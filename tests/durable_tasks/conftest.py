@@ -1,6 +1,6 @@
 """Real servers for durable tasks: PostgreSQL, Valkey, workers, relays.
 
-The Django of the kit's test process is the one that tests/queued_mail/conftest.py configures.
+The Django of the kit's test process is the one that tests/servers.py configures.
 """
 
 import json
@@ -21,7 +21,7 @@ from celery import _state
 from django.conf import settings
 from django.db import connection
 
-from tests.queued_mail.conftest import SOURCES, eventually, shared_database
+from tests.servers import SOURCES, eventually, shared_database
 
 HERE = Path(__file__).parent
 # Models can be imported once Django is configured.

@@ -16,7 +16,7 @@ from patterns.durable_tasks import arguments
 from patterns.durable_tasks.errors import ArgumentsRefused
 from patterns.durable_tasks.models import TaskRow
 from tests.durable_tasks.conftest import Start, notes
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 CANARY = "hunter2-canary"
 

@@ -23,7 +23,7 @@ from patterns.durable_tasks import cancel, failed, other_apps
 from patterns.durable_tasks.models import Event, State, TaskRow
 from tests.durable_tasks.conftest import PATHS, Process, Start, has_said, notes
 from tests.durable_tasks.envelopes import changed, encoded, plain_message, push
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 SOURCES = Path(cancel.__file__).parent
 SECOND = timedelta(seconds=1)

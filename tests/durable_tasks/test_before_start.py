@@ -12,7 +12,7 @@ from patterns.durable_tasks.errors import NotKept
 from patterns.durable_tasks.models import Event, TaskRow
 from patterns.durable_tasks.task import DurableTask
 from tests.durable_tasks.conftest import Start, all_done, failed, notes
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 
 def kinds(row: TaskRow) -> list[str]:

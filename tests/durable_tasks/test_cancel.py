@@ -13,7 +13,7 @@ from patterns.durable_tasks.failed import Selection
 from patterns.durable_tasks.models import Event, State, TaskRow
 from tests.durable_tasks.conftest import Start, all_done, notes
 from tests.durable_tasks.failures import fail, history, states
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 
 def test_a_cancelled_task_says_who_did_it_and_is_failed() -> None:

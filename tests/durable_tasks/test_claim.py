@@ -23,7 +23,7 @@ from patterns.durable_tasks.cancel import cancel
 from patterns.durable_tasks.claim import claim, is_dead_here, process_name
 from patterns.durable_tasks.models import QueueRow, State, TaskRow
 from tests.durable_tasks.conftest import Start, all_done, notes
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 SOON = timedelta(seconds=30)
 

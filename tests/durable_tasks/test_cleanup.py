@@ -10,7 +10,7 @@ from durable_shop.celery import app
 from patterns.durable_tasks import cleanup
 from patterns.durable_tasks.models import Firing, TaskRow
 from tests.durable_tasks.conftest import Start
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 
 def fired(entry: str, *days_ago: float) -> None:

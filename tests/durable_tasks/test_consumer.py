@@ -17,7 +17,7 @@ from durable_shop import tasks
 from patterns.durable_tasks.models import TaskRow
 from tests.durable_tasks.conftest import Process, Start, failed, notes
 from tests.durable_tasks.envelopes import WEIRD, changed, encoded, plain_message, push, waiting
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 
 @pytest.fixture

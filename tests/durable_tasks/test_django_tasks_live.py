@@ -18,7 +18,7 @@ from patterns.durable_tasks.relay import Relay
 from patterns.durable_tasks.selection import Selection
 from tests.durable_tasks.conftest import Start, all_done, has_said, notes
 from tests.durable_tasks.messages import messages
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 Status = framework.TaskResultStatus
 

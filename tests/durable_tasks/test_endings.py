@@ -10,7 +10,7 @@ from durable_shop.models import Note
 
 from patterns.durable_tasks.models import TaskRow
 from tests.durable_tasks.conftest import Start, all_done, failed, notes
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 
 @pytest.mark.parametrize("how", ["raise", "no throw", "caught"])

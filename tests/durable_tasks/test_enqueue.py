@@ -24,7 +24,7 @@ from durable_shop.models import Note
 from patterns.durable_tasks import claim, enqueue, lost, publication, upkeep
 from patterns.durable_tasks.errors import ArgumentsRefused, NotKept, OtherDatabase, QueueFull
 from patterns.durable_tasks.models import QueueRow, State, TaskRow
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 Enqueue = Callable[[], Any]
 

@@ -21,7 +21,7 @@ from patterns.durable_tasks.models import Event, State, TaskRow
 from tests.durable_tasks import conftest
 from tests.durable_tasks.conftest import Start, all_done, notes
 from tests.durable_tasks.failures import fail, fail_many, history, states
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 EVERYTHING = Selection()
 

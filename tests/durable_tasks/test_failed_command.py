@@ -21,7 +21,7 @@ from patterns.durable_tasks import failed, fresh, obstacles, selection, terminal
 from patterns.durable_tasks.models import Event, State, TaskRow
 from tests.durable_tasks.conftest import Start, fail_if_ended
 from tests.durable_tasks.failures import fail, fail_many, history, states
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from patterns.durable_tasks import cancel, cleanup, failed, obstacles
 from patterns.durable_tasks.failed import Selection
 from patterns.durable_tasks.models import State, TaskRow
 from tests.durable_tasks.test_query_plans import nodes, plans_of
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 ROWS = 1_000_000
 _FILL = f"""

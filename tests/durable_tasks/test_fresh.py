@@ -8,7 +8,7 @@ from django.db import OperationalError, connection, transaction
 
 from patterns.durable_tasks import fresh, patience
 from patterns.durable_tasks.models import QueueRow
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
 

@@ -17,7 +17,7 @@ from patterns.durable_tasks.claim import Claim
 from patterns.durable_tasks.models import State, TaskRow
 from patterns.durable_tasks.run import Run
 from tests.durable_tasks.conftest import Start, notes
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 
 def test_a_block_that_was_interrupted_in_its_own_exit_poisons_no_later_task(

@@ -11,7 +11,7 @@ from durable_shop import ends
 from patterns.durable_tasks.models import TaskRow
 from tests.durable_tasks.conftest import Start, all_done, notes
 from tests.durable_tasks.test_recovery import pid_of
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 # A process that is held up for as long as its lease ends itself, as it should: on a machine that
 # stalls, a shorter one would end those that a test means to live.

@@ -21,7 +21,7 @@ from tests.durable_tasks.conftest import Process, Start
 from tests.durable_tasks.failures import fail
 from tests.durable_tasks.messages import ids, lose
 from tests.durable_tasks.test_publication import enqueue, relay
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 __all__ = ["relay"]
 LOCK_TASK = "SELECT FROM durable_tasks_task WHERE id = %s FOR UPDATE"

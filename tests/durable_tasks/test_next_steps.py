@@ -11,7 +11,7 @@ from durable_shop.celery import app
 from patterns.durable_tasks.models import QueueRow, TaskRow
 from patterns.durable_tasks.testing import run_enqueued
 from tests.durable_tasks.conftest import Start, notes
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 
 def test_what_follows_an_ended_task_runs_and_what_follows_a_failed_one_does_not(

@@ -5,7 +5,7 @@ from pathlib import Path
 from patterns.durable_tasks.models import TaskRow
 from tests.durable_tasks.conftest import Start, notes
 from tests.durable_tasks.test_relay import with_settings
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 # The default database has none of the tables: what went there would fail.
 SETTINGS = """

@@ -14,7 +14,7 @@ from patterns.durable_tasks.models import QueueRow, TaskRow
 from patterns.durable_tasks.relay import Relay
 from tests.durable_tasks.conftest import Process, Start, all_done, notes
 from tests.durable_tasks.messages import ids
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 
 def command(start: Start, *arguments: str) -> Process:

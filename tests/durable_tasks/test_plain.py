@@ -26,7 +26,7 @@ from tests.durable_tasks.envelopes import changed, plain_message, push
 from tests.durable_tasks.failures import fail
 from tests.durable_tasks.test_consumer import database_away
 from tests.durable_tasks.test_scheduler import those_who_wait_for_a_lock
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 FOREIGN = plain_ends.foreign
 # The app of these tests is not the current one of this process.

@@ -18,7 +18,7 @@ from patterns.durable_tasks.broker import Broker
 from patterns.durable_tasks.models import QueueRow, TaskRow
 from patterns.durable_tasks.relay import Relay
 from tests.durable_tasks.messages import ids, messages
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 
 @pytest.fixture

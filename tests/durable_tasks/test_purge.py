@@ -12,7 +12,7 @@ from patterns.durable_tasks import cleanup
 from patterns.durable_tasks.models import Event, TaskRow
 from tests.durable_tasks.conftest import Start
 from tests.durable_tasks.failures import fail, fail_many, states
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 
 def days_ago(days: float) -> Any:

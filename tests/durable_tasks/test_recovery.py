@@ -9,7 +9,7 @@ from durable_shop import ends, tasks
 
 from patterns.durable_tasks.models import TaskRow
 from tests.durable_tasks.conftest import Process, Start, all_done, notes
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 # No test waits for this one to end: what takes a task back is something else.
 LONG_LEASE = {"DURABLE_TEST_LEASE": "600"}

@@ -22,7 +22,7 @@ from patterns.durable_tasks.models import QueueRow, TaskRow
 from tests.durable_tasks.conftest import PATHS, Process, Start, all_done, notes
 from tests.durable_tasks.messages import frozen, ids
 from tests.durable_tasks.test_publication import enqueue
-from tests.queued_mail.conftest import eventually, socket_folder
+from tests.servers import eventually, socket_folder
 
 # A relay that nothing wakes, nor a lease that ends: not within a test.
 NEVER = "3600"

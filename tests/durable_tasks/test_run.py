@@ -6,7 +6,7 @@ from durable_shop import ends, tasks
 
 from patterns.durable_tasks.models import TaskRow
 from tests.durable_tasks.conftest import Start, all_done, notes
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 
 def failures() -> dict[str, TaskRow]:

@@ -3,7 +3,7 @@
 from durable_shop import tasks
 
 from tests.durable_tasks.conftest import Start, all_done, notes
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 
 def test_a_committed_task_runs_and_its_row_is_gone(start_relay: Start, start_worker: Start) -> None:

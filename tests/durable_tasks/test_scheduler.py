@@ -19,7 +19,7 @@ from patterns.durable_tasks import fresh, scheduler, unsent
 from patterns.durable_tasks.models import Firing, State, TaskRow
 from tests.durable_tasks.conftest import Start
 from tests.durable_tasks.test_consumer import database_away
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 NOON = datetime(2026, 3, 4, 12, 0, 30, tzinfo=UTC)  # a Wednesday
 EPOCH = datetime.fromtimestamp(0, UTC)

@@ -15,7 +15,7 @@ from patterns.durable_tasks.errors import ClaimLost
 from patterns.durable_tasks.models import State, TaskRow
 from tests.durable_tasks.conftest import Start, all_done, notes
 from tests.durable_tasks.test_recovery import pid_of
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 
 def running() -> Claim:

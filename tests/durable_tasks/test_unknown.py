@@ -24,7 +24,7 @@ from patterns.durable_tasks.models import Event, TaskRow
 from tests.durable_tasks.conftest import Start, failed, notes
 from tests.durable_tasks.envelopes import durable_message, encoded, plain_message, push, waiting
 from tests.durable_tasks.failures import fail
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 NEW_TASK = "shop.of_the_next_version"
 CALL = MessageCall(arguments="[[],{}]")

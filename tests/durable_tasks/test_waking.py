@@ -9,7 +9,7 @@ from tests.durable_tasks.conftest import Start
 from tests.durable_tasks.messages import ids
 from tests.durable_tasks.test_publication import enqueue, relay
 from tests.durable_tasks.test_relay import is_listening
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 __all__ = ["relay"]  # a fixture
 # As a commit does whose notification a pooler swallows.

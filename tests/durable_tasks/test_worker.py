@@ -10,7 +10,7 @@ from durable_shop.celery import app
 from patterns.durable_tasks import worker
 from patterns.durable_tasks.app import DurableCelery
 from tests.durable_tasks.conftest import Start, all_done, notes
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 
 def test_a_worker_with_threads_ends_at_its_start(start: Start) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import tests.queued_mail.conftest  # noqa: F401  it configures Django
+import tests.servers  # noqa: F401  it configures Django
 from patterns.external_contact import checks, reporting
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.queued_mail.conftest import REPOSITORY
+from tests.servers import REPOSITORY
 
 SETTINGS = """
 SECRET_KEY = "copied"

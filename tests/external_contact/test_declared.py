@@ -14,7 +14,7 @@ from patterns.external_contact.errors import ExternalContact
 from tests.external_contact import contacting
 from tests.external_contact.asking import ask, ask_async
 from tests.external_contact.conftest import Outside
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 Shown = Callable[..., set[str]]
 

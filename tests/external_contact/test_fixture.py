@@ -10,7 +10,7 @@ from patterns.external_contact.testing import no_external_contact  # noqa: F401 
 from tests.external_contact import contacting
 from tests.external_contact.asking import ask
 from tests.external_contact.conftest import Outside
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 pytestmark = pytest.mark.usefixtures("no_external_contact")
 

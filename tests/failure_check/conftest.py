@@ -1,6 +1,6 @@
 """A real PostgreSQL for alarms and heartbeats, a mail server, and a check that finds what it shall.
 
-The Django of the kit's test process is the one that tests/queued_mail/conftest.py configures.
+The Django of the kit's test process is the one that tests/servers.py configures.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ import django
 import pytest
 from django.db import connection
 
-from tests.queued_mail.conftest import SMTPServer, free_port, shared_database
+from tests.servers import SMTPServer, free_port, shared_database
 
 # isort: split
 # Models can be imported once that module has configured Django.

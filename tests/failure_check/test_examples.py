@@ -11,7 +11,7 @@ import pytest
 
 from patterns.failure_check.problem import Notice
 from tests.failure_check.web import Web
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "failure_check.md"
 

@@ -10,7 +10,7 @@ import pytest
 from patterns.failure_check import mails
 from patterns.failure_check.problem import Notice
 from tests.failure_check.conftest import mail_to
-from tests.queued_mail.conftest import SMTPServer
+from tests.servers import SMTPServer
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

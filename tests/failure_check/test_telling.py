@@ -10,7 +10,7 @@ from patterns.failure_check import telling
 from patterns.failure_check.records import Records, new
 from tests.failure_check.conftest import __name__ as HERE
 from tests.failure_check.conftest import mail_to, notified, problem
-from tests.queued_mail.conftest import SMTPServer
+from tests.servers import SMTPServer
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 gate = threading.Event()

@@ -15,10 +15,10 @@ from django.db import connection
 from redis import Redis
 
 from patterns.failure_check.models import Heartbeat
-from tests.queued_mail.conftest import SOURCES, eventually
+from tests.servers import SOURCES, eventually
 
 SETTINGS = """
-from mail_shop.settings import DATABASES, SECRET_KEY, USE_TZ
+from kit_project.settings import DATABASES, SECRET_KEY, USE_TZ
 
 INSTALLED_APPS = ["patterns.failure_check"]
 FAILURE_CHECK_WORKER_SILENCE_SECONDS = 2

@@ -127,7 +127,7 @@ class Project:
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
             "LANG": "C.UTF-8",
-            "PYTHONPATH": f"{REPOSITORY / 'patterns'}:{HERE}",
+            "PYTHONPATH": f"{REPOSITORY}:{HERE}",
             "DJANGO_SETTINGS_MODULE": "project.settings",
             "SECRET_KEY": secrets.token_urlsafe(40),
             "DATABASE_URL": self.database.url,

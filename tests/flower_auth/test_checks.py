@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.queued_mail.conftest import REPOSITORY
+from tests.servers import REPOSITORY
 
 # isort: split
 # Checks can be imported once that module has configured Django.

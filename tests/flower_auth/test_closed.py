@@ -56,7 +56,7 @@ def test_every_loopback_address_is_let_be(shared_project: Project, option: str) 
     ("environment", "reason"),
     [
         ({"SESSIONS_APP": "0"}, "sessions"),
-        ({"FLOWER_AUTH_APP": "0"}, "'flower_auth' in INSTALLED_APPS"),
+        ({"FLOWER_AUTH_APP": "0"}, "'patterns.flower_auth' in INSTALLED_APPS"),
         ({"SESSION_ENGINE": "no.such.engine"}, "ModuleNotFoundError"),
         ({"LOGIN_URL": "no-such-page"}, "NoReverseMatch"),
     ],
@@ -75,12 +75,12 @@ def test_a_project_without_django_settings_is_refused(
     (tmp_path / "bare.py").write_text(
         "from pathlib import Path\n"
         "from celery import Celery\n"
-        "from flower_auth.closed import refuse_open_flower\n"
+        "from patterns.flower_auth.closed import refuse_open_flower\n"
         "app = Celery('bare', broker='redis://127.0.0.1:1/0')\n"
         "refuse_open_flower(Path(__file__).with_name('flower_conf.py'))\n"
     )
     (tmp_path / "flower_conf.py").write_text(
-        "from flower_auth.guard import guard\nguard(site_url='http://127.0.0.1')\n"
+        "from patterns.flower_auth.guard import guard\nguard(site_url='http://127.0.0.1')\n"
     )
     path = f"{shared_project.environment['PYTHONPATH']}:{tmp_path}"
     settings = {"DJANGO_SETTINGS_MODULE": "", "PYTHONPATH": path}

@@ -1,6 +1,6 @@
 """A real PostgreSQL for the ledger, and runs of an effect in threads and processes of their own.
 
-The Django of the kit's test process is the one that tests/queued_mail/conftest.py configures.
+The Django of the kit's test process is the one that tests/servers.py configures.
 """
 
 import os
@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from tests.queued_mail.conftest import (
+from tests.servers import (
     DEADLINE_SECONDS,
     SOURCES,
     eventually,
@@ -74,7 +74,7 @@ class Process:
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.pathsep.join(SOURCES),
-            "DJANGO_SETTINGS_MODULE": "mail_shop.settings",
+            "DJANGO_SETTINGS_MODULE": "kit_project.settings",
             "QUEUED_MAIL_TEST_DATABASE_HOST": connection.settings_dict["HOST"],
             # By which its sessions are told from those that other tests have not ended yet.
             "PGAPPNAME": self.name,

@@ -12,7 +12,7 @@ from patterns.idempotency import ledger
 from patterns.idempotency.errors import EffectInProgress
 from patterns.idempotency.models import Effect
 from tests.idempotency.conftest import Process
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 Start = Callable[[str], Process]
 KEY = "order-1"

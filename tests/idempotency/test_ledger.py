@@ -23,7 +23,7 @@ from patterns.idempotency.errors import (
     TransactionOpen,
 )
 from patterns.idempotency.models import Effect
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 InThread = Callable[..., threading.Thread]
 KEY = "order-1"

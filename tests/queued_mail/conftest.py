@@ -1,91 +1,47 @@
-"""Real servers for queued mail: PostgreSQL, Valkey, an SMTP server, and Celery workers.
+"""Real servers for queued mail: PostgreSQL, Valkey, an SMTP server, and Celery workers."""
 
-This is the one Django of the kit's test process; what needs another one starts a process.
-"""
-
-import asyncio
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import django
 import kombu.pools
 import pytest
-from aiosmtpd.controller import Controller
-from django.conf import settings
+from celery import current_app
+from django.apps import apps
+from django.core.mail.backends.smtp import EmailBackend
+from django.db import connection
 
-HERE = Path(__file__).parent
-REPOSITORY = HERE.parent.parent
-# The kit, the generated project's way to run servers, and the smallest project with the pattern.
-SOURCES = [
-    *(str(REPOSITORY), str(REPOSITORY / "{{cookiecutter.project_slug}}"), str(HERE)),
-    str(HERE.parent / "durable_tasks"),
-]
-# Behind what is there: the template's folder has a `patterns` and a `tests` of its own.
-sys.path.extend(source for source in SOURCES if source not in sys.path)
+from tests.servers import (
+    SOURCES,
+    SMTPServer,
+    eventually,
+    kit_settings,
+    migrated_postgres,
+    socket_folder,
+)
 
-from development.ports import free_port  # noqa: E402  found through the lines above
-from development.postgres import start_postgres  # noqa: E402
-from development.server import Server  # noqa: E402
-from development.valkey import start_valkey  # noqa: E402
-from mail_shop import settings as shop_settings  # noqa: E402
+# isort: split
+# Models, and what stands in SOURCES, can be imported once that module has configured Django.
+from development.ports import free_port
+from development.server import Server
+from development.valkey import start_valkey
+from django.contrib.auth.models import User
+from mail_shop.celery import app
+from mail_shop.models import Order
 
-NOT_STARTED = "none.invalid"  # the host in the settings until a test has a server
-# A worker starts in two seconds on an idle machine; this one may be busy.
-DEADLINE_SECONDS = 60.0
+from patterns.queued_mail import publication
+from patterns.queued_mail.models import QueuedMail
 
-if not settings.configured:
-    # Not by DJANGO_SETTINGS_MODULE, which every process that another test starts would inherit.
-    settings.configure(
-        **{name: getattr(shop_settings, name) for name in dir(shop_settings) if name.isupper()}
-    )
-    django.setup()
-
-from celery import current_app  # noqa: E402
-from django.contrib.auth.models import User  # noqa: E402
-from django.core.mail.backends.smtp import EmailBackend  # noqa: E402
-from django.core.management import call_command  # noqa: E402
-from django.db import connection  # noqa: E402
-from mail_shop.celery import app  # noqa: E402
-from mail_shop.models import Order  # noqa: E402
-
-from patterns.durable_tasks.models import Event, TaskRow  # noqa: E402
-from patterns.queued_mail import publication  # noqa: E402
-from patterns.queued_mail.models import QueuedMail  # noqa: E402
-
-# In here, not in a test, where every warning is an error: Celery 5.7 warns of a task's `queue`,
-# which is where a project with one list of queues looks for it.
+# In here, not in a test, where every warning is an error: see tests/servers.py.
 app.autodiscover_tasks(force=True)
 app.finalize()
-
-
-def eventually(is_so: Callable[[], Any], seconds: float = DEADLINE_SECONDS) -> Any:
-    """Wait until a condition holds, and return what it returned."""
-    deadline = time.monotonic() + seconds
-    while not (result := is_so()):
-        assert time.monotonic() < deadline, f"not so after {seconds} s"
-        time.sleep(0.05)
-    return result
-
-
-def shared_database(django_db_blocker: Any) -> Iterator[None]:
-    """Start a PostgreSQL, unless other tests of this process have one."""
-    if connection.settings_dict["HOST"] != NOT_STARTED:
-        with django_db_blocker.unblock():
-            yield
-        return
-    with migrated_postgres(django_db_blocker):
-        yield
 
 
 @pytest.fixture(scope="session")
@@ -94,48 +50,26 @@ def database(django_db_blocker: Any) -> Iterator[Server]:
         yield server
 
 
-@contextmanager
-def migrated_postgres(django_db_blocker: Any) -> Iterator[Server]:
-    """Start a PostgreSQL for this process's Django, and stop it.
-
-    Not in pytest's folder: where root runs the tests, PostgreSQL is another user, and any pytest
-    that starts meanwhile closes its folder, and what is in it, to others.
-    """
-    with TemporaryDirectory(prefix="postgres-") as folder, django_db_blocker.unblock():
-        server = start_postgres(Path(folder), database="shop", durable=False)
-        try:
-            connection.close()  # of other tests, to their server
-            connection.settings_dict["HOST"] = socket_folder(server.url)
-            call_command("migrate", run_syncdb=True, verbosity=0)
-            yield server
-        finally:
-            connection.close()
-            server.stop()
-
-
-def socket_folder(url: str) -> str:
-    return unquote(urlsplit(url).netloc.rpartition("@")[2])
-
-
 @pytest.fixture(autouse=True)
 def empty_tables(database: Server) -> Iterator[None]:
     yield
     connection.close()
-    for model in (QueuedMail, TaskRow, Event):
+    # Of the tests that meet the two: standing alone, the other is not there.
+    for model in (QueuedMail, *apps.all_models["durable_tasks"].values()):
         model.objects.all().delete()
     Order.objects.all().delete()
     User.objects.all().delete()
 
 
 @pytest.fixture(autouse=True)
-def real_backend(settings: Any, smtp: "SMTPServer") -> None:
+def real_backend(settings: Any, smtp: SMTPServer) -> None:
     """Undo what Django's test runner does to mail, and deliver to the test's server."""
     if django.VERSION >= (6, 1):
-        mailers = {alias: dict(mailer) for alias, mailer in shop_settings.MAILERS.items()}
+        mailers = {alias: dict(mailer) for alias, mailer in kit_settings.MAILERS.items()}
         mailers["delivery"]["OPTIONS"] = {"host": "127.0.0.1", "port": smtp.port, "timeout": 10}
         settings.MAILERS = mailers
     else:
-        settings.EMAIL_BACKEND = shop_settings.EMAIL_BACKEND
+        settings.EMAIL_BACKEND = kit_settings.EMAIL_BACKEND
         settings.EMAIL_PORT = smtp.port
 
 
@@ -162,63 +96,6 @@ def publish_to(url: str) -> None:
     app._after_fork()
     publication.Pause.until = 0.0
     assert current_app.conf.broker_url == url
-
-
-@dataclass
-class SMTPServer:
-    """A real SMTP server that records what it takes, and can be told to misbehave."""
-
-    port: int
-    mails: list[tuple[str, list[str], bytes]] = field(default_factory=list)
-    replies_to_recipients: dict[str, str] = field(default_factory=dict)
-    replies_to_data: list[str] = field(default_factory=list)
-    reply_to_quit: str = "221 Bye"
-    delay_seconds: float = 0.0
-    offers: int = 0
-    goes_on: bool = False
-    wants_login: bool = False
-    takes_before_it_waits: bool = False
-
-    def go_on(self) -> None:
-        """Answer at once, also those who wait."""
-        self.goes_on = True
-
-    async def handle_RCPT(
-        self, server: Any, session: Any, envelope: Any, to: str, options: Any
-    ) -> str:
-        if to in self.replies_to_recipients:
-            return self.replies_to_recipients[to]
-        envelope.rcpt_tos.append(to)
-        return "250 OK"
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        self.offers += 1
-        if self.takes_before_it_waits:
-            self.mails.append((envelope.mail_from, envelope.rcpt_tos, envelope.original_content))
-        until = time.monotonic() + self.delay_seconds
-        while time.monotonic() < until and not self.goes_on:
-            await asyncio.sleep(0.01)
-        if self.replies_to_data:
-            return self.replies_to_data.pop(0)
-        if self.takes_before_it_waits:
-            return "250 OK"
-        self.mails.append((envelope.mail_from, envelope.rcpt_tos, envelope.original_content))
-        return "250 OK"
-
-    async def handle_QUIT(self, server: Any, session: Any, envelope: Any) -> str:
-        return self.reply_to_quit
-
-    def start(self) -> Controller:
-        controller = Controller(
-            self,
-            hostname="127.0.0.1",
-            port=self.port,
-            data_size_limit=50_000_000,
-            ready_timeout=60,  # seconds
-            auth_required=self.wants_login,
-        )
-        controller.start()
-        return controller
 
 
 @pytest.fixture
@@ -285,7 +162,7 @@ def start(database: Server, broker: Server, tmp_path: Path) -> Iterator[Callable
             "PATH": os.environ["PATH"],
             "HOME": str(tmp_path),
             "PYTHONPATH": os.pathsep.join(SOURCES),
-            "DJANGO_SETTINGS_MODULE": "mail_shop.settings",
+            "DJANGO_SETTINGS_MODULE": "kit_project.settings",
             "QUEUED_MAIL_TEST_DATABASE_HOST": socket_folder(database.url),
             "QUEUED_MAIL_TEST_BROKER": broker.url,
             "QUEUED_MAIL_TEST_FLAG": str(tmp_path / "flag"),

@@ -186,6 +186,7 @@ def test_w004_a_lease_that_ends_before_a_delivery_must(settings: Any) -> None:
 
 
 def test_w005_error_mails_through_the_queue(settings: Any) -> None:
+    settings.ADMINS = []
     logger, handler = logging.getLogger("django"), AdminEmailHandler()
     logger.addHandler(handler)
     try:

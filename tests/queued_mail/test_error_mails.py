@@ -21,7 +21,7 @@ from django.test import Client
 
 from patterns.queued_mail.error_mails import ErrorMailHandler
 from patterns.queued_mail.models import QueuedMail
-from tests.queued_mail.conftest import SOURCES, SMTPServer, deliver_to, eventually, socket_folder
+from tests.servers import SOURCES, SMTPServer, deliver_to, eventually, socket_folder
 
 BOTH = ["ops@example.com", "boss@example.com"]
 logger = logging.getLogger("shop.orders")
@@ -216,7 +216,7 @@ def test_the_last_words_of_a_process_are_mailed(smtp: SMTPServer, tmp_path: Path
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join(SOURCES),
-        "DJANGO_SETTINGS_MODULE": "mail_shop.settings",
+        "DJANGO_SETTINGS_MODULE": "kit_project.settings",
         "QUEUED_MAIL_TEST_SMTP_PORT": str(smtp.port),
     }
     command = [sys.executable, "-c", script]

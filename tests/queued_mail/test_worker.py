@@ -23,14 +23,14 @@ from messages import plain
 from patterns.queued_mail import publication
 from patterns.queued_mail.models import QueuedMail
 from patterns.queued_mail.tasks import delete_sent, deliver, enqueue_forgotten
-from tests.queued_mail.conftest import (
-    DEADLINE_SECONDS,
+from tests.servers import (
     SMTPServer,
     Worker,
     eventually,
     free_port,
     publish_to,
 )
+from tests.servers import DEADLINE_SECONDS
 
 StartWorker = Callable[..., Worker]
 

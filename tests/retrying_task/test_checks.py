@@ -17,7 +17,7 @@ import pytest
 from celery import Celery, Task
 from django.core.checks import CheckMessage
 
-from tests.queued_mail.conftest import REPOSITORY
+from tests.servers import REPOSITORY
 
 # isort: split
 # Checks can be imported once that module has configured Django.

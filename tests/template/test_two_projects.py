@@ -17,7 +17,7 @@ import pytest
 from cookiecutter.main import cookiecutter
 from redis import Redis
 
-from tests.queued_mail.conftest import DEADLINE_SECONDS, Server, eventually, start_valkey
+from tests.servers import DEADLINE_SECONDS, Server, eventually, start_valkey
 
 # isort: split
 from development.postgres import start_postgres  # found through that module

@@ -63,7 +63,9 @@ def of_failed(choice: choosing.Choice, found: list[Group]) -> list[Filter]:
 def of_tasks(choice: choosing.Choice, state: State) -> list[Filter]:
     """Return the filters of the tasks that have not failed, which are shown a state at a time."""
     states = [
-        Option(str(each.value), each.label, each == state) for each in State if each != State.FAILED
+        Option(str(each.value), str(each.label), each == state)
+        for each in State
+        if each != State.FAILED
     ]
     return [
         Filter("state", "State", "", states),

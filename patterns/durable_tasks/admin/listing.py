@@ -93,7 +93,7 @@ class Row:
     @property
     def state_in_words(self) -> str:
         """Return the state as people say it."""
-        return State(self.state).label
+        return str(State(self.state).label)
 
     @property
     def now(self) -> str:

@@ -16,7 +16,7 @@ PAGE_CHARACTERS = 64_000  # of a traceback or of arguments on a page: what peopl
 MESSAGE_BYTES = 4_000
 _FRAME = re.compile(r'  File "(?P<path>[^"]*)", line \d+')
 # What runs the task is no more one's own than a library is.
-_PACKAGE = re.escape("/".join(__package__.split(".")[:-1]))
+_PACKAGE = re.escape("/".join(__name__.split(".")[:-2]))
 _LIBRARY = re.compile(rf"site-packages|dist-packages|lib/python3|<frozen |(^|/){_PACKAGE}/")
 _HEADINGS = ("Traceback (", "The above exception", "During handling")
 

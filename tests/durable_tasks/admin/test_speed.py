@@ -14,7 +14,7 @@ from django.test import Client
 from patterns.durable_tasks import selection
 from patterns.durable_tasks.models import TaskRow
 from tests.durable_tasks.admin.conftest import FAILED, HISTORY, TASKS
-from tests.queued_mail.conftest import eventually
+from tests.servers import eventually
 
 # A traceback of two kilobytes or so, as they are: the table is a few hundred megabytes.
 _FILL = """

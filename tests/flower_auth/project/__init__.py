@@ -1,1 +1,1 @@
-"""The smallest project that copies `flower_auth.py`: a user, a broker, a worker and Flower."""
+"""The smallest project that copies `flower_auth`: a user, a broker, a worker and Flower."""

@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 from celery import Celery
-from flower_auth.closed import refuse_open_flower
+
+from patterns.flower_auth.closed import refuse_open_flower
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 

@@ -2,7 +2,7 @@
 
 import os
 
-from flower_auth.guard import guard
+from patterns.flower_auth.guard import guard
 
 guard(
     site_url="http://127.0.0.1:8000",

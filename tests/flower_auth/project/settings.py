@@ -10,7 +10,7 @@ ALLOWED_HOSTS = ["127.0.0.1"]
 ROOT_URLCONF = "project.urls"
 INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes"]
 if os.environ.get("FLOWER_AUTH_APP", "1") == "1":
-    INSTALLED_APPS += ["flower_auth"]
+    INSTALLED_APPS += ["patterns.flower_auth"]
 if os.environ.get("SESSIONS_APP", "1") == "1":
     INSTALLED_APPS += ["django.contrib.sessions"]
 SESSION_ENGINE = os.environ.get("SESSION_ENGINE", "django.contrib.sessions.backends.db")

@@ -1,0 +1,1 @@
+"""Each pattern alone: copied under another name into an empty project, wired as its header says."""

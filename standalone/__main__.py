@@ -1,0 +1,109 @@
+"""`python -m standalone --django 6.1 --folder build/alone [PATTERN ...]`.
+
+Each pattern alone: an environment with the packages that its header names and no others, in which
+each of its modules can be imported; an empty project with the pattern under another name, wired as
+the header says; then what the wiring promises and the pattern's own tests, with their own packages.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from .environment import Environment
+from .equipment import REPOSITORY, bring_tests, test_packages
+from .header import Header, HeaderUnclear, Version, patterns_in
+from .project import make_project
+
+# Neither the package nor its parent has the name that it has in the kit.
+PARENT = "borrowed"
+PREFIX = "own_"
+FAILED = "DOES NOT STAND ALONE"
+
+
+def main() -> int:
+    """Try the patterns one after the other; return 1 where one does not stand alone."""
+    args = arguments()
+    known = {header.name: header for header in map(Header, patterns_in(REPOSITORY / "patterns"))}
+    if unknown := [name for name in args.patterns if name not in known]:
+        raise SystemExit(f"No such pattern: {', '.join(unknown)}. There are: {', '.join(known)}.")
+    chosen = [known[name] for name in args.patterns or known]
+    django = version(args.django)
+    lines = [try_alone(header, django, args) for header in chosen]
+    print("\n".join(["", *lines]))
+    return int(any(FAILED in line for line in lines))
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="standalone")
+    parser.add_argument("patterns", nargs="*", help="all, unless named")
+    parser.add_argument("--django", required=True, help="such as 6.1")
+    parser.add_argument("--folder", required=True, type=Path, help="the projects are made in it")
+    parser.add_argument("--lowest", action="store_true", help="the lowest versions in the headers")
+    parser.add_argument("--coverage", action="store_true", help="say what the tests leave out")
+    parser.add_argument("--pytest", default="", help="options for pytest, in quotes")
+    return parser.parse_args()
+
+
+def version(text: str) -> Version:
+    """Return 6.1 as (6, 1)."""
+    major, minor = text.split(".")
+    return int(major), int(minor)
+
+
+def try_alone(header: Header, django: Version, args: argparse.Namespace) -> str:
+    """Try one pattern; return a line that says how it went."""
+    began = time.monotonic()
+    folder: Path = args.folder.resolve() / header.name
+    package = f"{PARENT}.{PREFIX}{header.name}"
+    print(f"\n== {header.name} as {package}, Django {args.django}", flush=True)
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        environment = Environment(folder, django=django, is_lowest=args.lowest)
+        make_alone(header, django, package, environment)
+        test_alone(header, package, environment, args)
+    except (subprocess.CalledProcessError, HeaderUnclear) as error:
+        return f"{header.name}: {FAILED}, see {folder}: {str(error)[:300]}"
+    return f"{header.name}: stands alone ({time.monotonic() - began:.0f} s)"
+
+
+def make_alone(header: Header, django: Version, package: str, environment: Environment) -> None:
+    """Copy a pattern, wire it, and import all of it where only what its header names is there."""
+    folder = environment.folder
+    copy_pattern(header, folder, package)
+    environment.install(header.packages())
+    environment.run("-c", f"import {package}")
+    environment.install(header.optional_packages())
+    make_project(folder, environment.python, header, package, django)
+    environment.run(Path(__file__).parent / "checks" / "import_all.py", package)
+
+
+def test_alone(
+    header: Header, package: str, environment: Environment, args: argparse.Namespace
+) -> None:
+    """Run the wired project's test and the pattern's own, with their own packages."""
+    environment.install(test_packages(header), of_tests=True)
+    bring_tests(environment.folder, header, package)
+    if args.coverage:
+        environment.measure_coverage()
+    environment.run("-m", "pytest", *args.pytest.split(), is_strict=False)
+    if args.coverage:
+        environment.report_coverage()
+
+
+def copy_pattern(header: Header, folder: Path, package: str) -> None:
+    """Copy what the header says, this folder or this file, to where `package` is imported from."""
+    copy = folder.joinpath(*package.split("."))
+    copy.parent.mkdir(parents=True)
+    if header.source.name == "__init__.py":
+        shutil.copytree(header.source.parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copy(header.source, copy.with_suffix(".py"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from patterns.queued_mail.delivery import deliver_once
 from patterns.queued_mail.models import QueuedMail
-from tests.servers import SMTPServer
+from tests.queued_mail.conftest import SMTPServer
 
 LIST = "/admin/queued_mail/queuedmail/"
 

@@ -17,7 +17,7 @@ from patterns.queued_mail.errors import ContentDeleted, MailNotDelivered, MailRe
 from patterns.queued_mail.leases import take
 from patterns.queued_mail.models import QueuedMail
 from patterns.queued_mail.tasks import delete_sent, deliver
-from tests.servers import SMTPServer
+from tests.queued_mail.conftest import SMTPServer
 
 A, B = "a@example.com", "b@example.com"
 Call = tuple[tuple[Any, ...], dict[str, Any]]

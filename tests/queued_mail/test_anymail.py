@@ -21,7 +21,7 @@ from patterns.queued_mail.attributes import from_json
 from patterns.queued_mail.delivery import deliver_once
 from patterns.queued_mail.errors import MailNotAccepted, MailNotDelivered, MailRefused, MailTooLarge
 from patterns.queued_mail.models import QueuedMail
-from tests.servers import SMTPServer
+from tests.queued_mail.conftest import SMTPServer
 
 ANYMAIL = "anymail.backends.test.EmailBackend"
 SMTP = "patterns.queued_mail.smtp.EmailBackend"

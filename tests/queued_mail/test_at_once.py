@@ -4,7 +4,7 @@ from typing import Any
 
 from patterns.durable_tasks.models import Event, TaskRow
 from patterns.queued_mail.models import QueuedMail
-from tests.servers import SMTPServer, eventually
+from tests.queued_mail.conftest import SMTPServer, eventually
 from tests.queued_mail.test_durable import REPLAY, SEND_AGAIN, durable, is_idle
 
 __all__ = ["durable"]

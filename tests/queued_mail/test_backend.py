@@ -17,7 +17,7 @@ from patterns.queued_mail.backend import EmailBackend
 from patterns.queued_mail.delivery import deliver_once
 from patterns.queued_mail.errors import MailTooLarge, MessageIdReused
 from patterns.queued_mail.models import QueuedMail
-from tests.servers import SMTPServer, eventually, plain_smtp_connection
+from tests.queued_mail.conftest import SMTPServer, eventually, plain_smtp_connection
 from tests.queued_mail.messages import KINDS, make, plain
 
 

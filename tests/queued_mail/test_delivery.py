@@ -24,7 +24,7 @@ from patterns.queued_mail.models import QueuedMail
 from patterns.queued_mail.signals import mail_sent
 from patterns.queued_mail.smtp import EmailBackend, RefusalsKept
 from patterns.queued_mail.transport import offer
-from tests.servers import SMTPServer, deliver_to, eventually
+from tests.queued_mail.conftest import SMTPServer, deliver_to, eventually
 from tests.servers import DEADLINE_SECONDS
 
 

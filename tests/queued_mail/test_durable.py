@@ -18,7 +18,7 @@ from patterns.durable_tasks.models import Event, State, TaskRow
 from patterns.durable_tasks.selection import Selection, rows
 from patterns.queued_mail.models import QueuedMail
 from patterns.queued_mail.tasks import OF_DELIVERY
-from tests.servers import SMTPServer, Worker, eventually
+from tests.queued_mail.conftest import SMTPServer, Worker, eventually
 
 Start = Callable[..., Worker]
 SEND = """

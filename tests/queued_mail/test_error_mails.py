@@ -21,7 +21,7 @@ from django.test import Client
 
 from patterns.queued_mail.error_mails import ErrorMailHandler
 from patterns.queued_mail.models import QueuedMail
-from tests.servers import SOURCES, SMTPServer, deliver_to, eventually, socket_folder
+from tests.queued_mail.conftest import SOURCES, SMTPServer, deliver_to, eventually, socket_folder
 
 BOTH = ["ops@example.com", "boss@example.com"]
 logger = logging.getLogger("shop.orders")

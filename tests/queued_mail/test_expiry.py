@@ -12,7 +12,7 @@ from messages import plain
 from patterns.queued_mail.delivery import deliver_once
 from patterns.queued_mail.errors import MailNotAccepted, MailNotDelivered
 from patterns.queued_mail.models import QueuedMail
-from tests.servers import SMTPServer
+from tests.queued_mail.conftest import SMTPServer
 
 SOON = timedelta(minutes=5)
 

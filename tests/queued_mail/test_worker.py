@@ -23,7 +23,7 @@ from messages import plain
 from patterns.queued_mail import publication
 from patterns.queued_mail.models import QueuedMail
 from patterns.queued_mail.tasks import delete_sent, deliver, enqueue_forgotten
-from tests.servers import (
+from tests.queued_mail.conftest import (
     SMTPServer,
     Worker,
     eventually,

@@ -8,6 +8,14 @@ from tests.servers import eventually
 
 from .conftest import Project
 
+LOST = """
+from oldshop.celery import app
+@app.task
+def lost():
+    pass
+app.finalize()
+"""
+
 
 def test_what_lies_in_the_old_queue_is_done_and_back_again(
     old_project: Callable[..., Project],
@@ -51,10 +59,7 @@ def test_what_lies_in_the_old_queue_is_done_and_back_again(
     project.stop(*workers)
     project.at(3)
     with pytest.raises(AssertionError, match="names no queue"):
-        project.run(
-            "from oldshop.celery import app; app.task(name='oldshop.lost')(print); app.finalize();"
-            "app.tasks['oldshop.lost'].name"
-        )
+        project.run(LOST)
     enqueue("without the old one")
     project.worker("writing")
     project.worker("admin")

@@ -90,6 +90,7 @@ def test_a_statement_is_stopped_while_its_connection_is_open(
     own = fresh.canceller
     monkeypatch.setattr(fresh, "canceller", canceller)
     task: Any = SimpleNamespace(atomic=True, durable=True, name="late", max_retries=None)
+    task.attempt_fails = task.attempt_failed = lambda *_: None
     values = {"name": "late", "queue": "", "arguments": "", "options": ""}
     claim = Claim(id=uuid4(), token=uuid4(), retries=0, crashes=0, **values)
     with pytest.raises(SoftTimeLimitExceeded):

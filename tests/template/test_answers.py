@@ -202,6 +202,7 @@ def test_what_is_typed_at_a_prompt_stays_what_was_typed(
 
     settings = tomllib.loads((output / "typed_shop/config/project.toml").read_text("utf-8"))
     assert settings == {
+        "slug": "typed_shop",
         "name": "{{ 7*7 }}",
         "description": 'It\'s "<b>"',
         "contact_email": "typed@example.com",

@@ -20,12 +20,51 @@ Settings, with defaults, of the checks and the command:
     QUEUES_NAME = "app": what the deployed processes, their image and folder are called.
     Of Celery's own: task_queues, task_routes, task_create_missing_queues, task_default_queue,
     which `celery_settings()` returns.
-Wiring: `QUEUES = Queues(Queue(name="mail", why="..."), ...)`; `app.conf.update(
-    QUEUES.celery_settings(default="mail"))`; in the base Task `on_bound()` calls
-    `QUEUES.require_of(task)` and `apply_async()` calls `QUEUES.require(name)`. Give `caps()` to
-    what keeps tasks: `DURABLE_TASKS_QUEUES = QUEUES.caps()`. `PROCESSES = (Process(name="web",
-    ...), *QUEUES.processes(), ...)`; add this package to INSTALLED_APPS, set the settings, and
-    `manage.py queues --format procfile > Procfile`.
+Wiring:
+    1. In queues.py:
+           from <this package> import Queue, Queues
+
+           QUEUES = Queues(
+               Queue(name="default", why="what nobody waits for", app="shop"),
+               Queue(name="mail", why="mails wait for mails alone", app="shop"),
+           )
+           LISTS = (QUEUES,)
+           PROCESSES = QUEUES.processes()  # and web, relay, beat, each a `Process`
+    2. In base_task.py:
+           from celery import Task
+
+           from .queues import QUEUES
+
+
+           class QueuedTask(Task):
+               abstract = True
+
+               @classmethod
+               def on_bound(cls, app):
+                   QUEUES.require_of(cls)
+                   super().on_bound(app)
+
+               def apply_async(self, *args, **options):
+                   if options.get("queue"):
+                       QUEUES.require(options["queue"], asked_by=f"A call of {self.name}")
+                   return super().apply_async(*args, **options)
+    3. In celery.py, in the place of its app:
+           app = Celery("shop", task_cls="shop.base_task:QueuedTask")
+    4. In celery.py:
+           from .queues import QUEUES
+
+           app.conf.update(QUEUES.celery_settings(default="default"))
+    5. In settings.py, where Django is, for the checks and the command:
+           INSTALLED_APPS += ["<this package>"]
+           QUEUES_LISTS = "shop.queues.LISTS"
+           QUEUES_PROCESSES = "shop.queues.PROCESSES"
+    6. Run:
+           python manage.py queues
+           python manage.py queues --format procfile
+    7. Keep running, as `manage.py queues` says:
+           celery -A shop worker -l INFO -Q default -n default@%h -c 1
+           celery -A shop worker -l INFO -Q mail -n mail@%h -c 1
+    8. Give `caps()` to what keeps tasks: `DURABLE_TASKS_QUEUES = QUEUES.caps()`.
 Testing: `manage.py check`, or compare your Procfile with `processes()`.
 Version: 0.1.0
 """

@@ -36,8 +36,8 @@ Wiring:
     4. Keep running; workers and beats refuse by themselves:
            celery -A shop worker -l INFO
            celery -A shop beat -l INFO
-    5. A process of your own that publishes calls `refuse_another(app.guard)`, from `.starting`, when
-       it starts, then `app.guard.watch()`, and `end_if_another(app.guard)` from time to time.
+    5. A process of your own that publishes calls `refuse_another(app.guard)`, from `.starting`, at
+       its start, then `app.guard.watch()`, and `end_if_another(app.guard)` from time to time.
     6. A broker changes hands by `manage.py broker hand-over APP --from OWNER`; without Django by
        `hand_over(app, "OWNER")`, from `.handing`.
 Testing: give tests an environment of their own, such as "test", and a server that they start.

@@ -31,7 +31,11 @@ def main() -> int:
         raise SystemExit(f"No such pattern: {', '.join(unknown)}. There are: {', '.join(known)}.")
     chosen = [known[name] for name in args.patterns or known]
     django = version(args.django)
-    lines = [try_alone(header, django, args) for header in chosen]
+    has_tests = [args.third is None or (args.third + at) % 3 == 0 for at in range(len(chosen))]
+    lines = [
+        try_alone(header, django, args, is_tested)
+        for header, is_tested in zip(chosen, has_tests, strict=True)
+    ]
     print("\n".join(["", *lines]))
     return int(any(FAILED in line for line in lines))
 
@@ -44,6 +48,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--folder", required=True, type=Path, help="the projects are made in it")
     parser.add_argument("--lowest", action="store_true", help="the lowest versions in the headers")
     parser.add_argument("--coverage", action="store_true", help="say what the tests leave out")
+    parser.add_argument(
+        "--third",
+        type=int,
+        metavar="N",
+        help="run the own tests of every third pattern alone, from the Nth; all are wired",
+    )
     parser.add_argument("--pytest", default="", help="options for pytest, in quotes")
     return parser.parse_args()
 
@@ -54,8 +64,10 @@ def version(text: str) -> Version:
     return int(major), int(minor)
 
 
-def try_alone(header: Header, django: Version, args: argparse.Namespace) -> str:
-    """Try one pattern; return a line that says how it went."""
+def try_alone(
+    header: Header, django: Version, args: argparse.Namespace, is_tested: bool = True
+) -> str:
+    """Try one pattern, with its own tests or wired alone; return a line that says how it went."""
     began = time.monotonic()
     folder: Path = args.folder.resolve() / header.name
     package = f"{PARENT}.{PREFIX}{header.name}"
@@ -65,10 +77,11 @@ def try_alone(header: Header, django: Version, args: argparse.Namespace) -> str:
         folder.mkdir(parents=True)
         environment = Environment(folder, django=django, is_lowest=args.lowest)
         make_alone(header, django, package, environment)
-        test_alone(header, package, environment, args)
+        test_alone(header, package, environment, args, is_tested)
     except (subprocess.CalledProcessError, HeaderUnclear) as error:
         return f"{header.name}: {FAILED}, see {folder}: {str(error)[:300]}"
-    return f"{header.name}: stands alone ({time.monotonic() - began:.0f} s)"
+    how = "stands alone" if is_tested else "stands alone; its own tests were left out"
+    return f"{header.name}: {how} ({time.monotonic() - began:.0f} s)"
 
 
 def make_alone(header: Header, django: Version, package: str, environment: Environment) -> None:
@@ -83,14 +96,19 @@ def make_alone(header: Header, django: Version, package: str, environment: Envir
 
 
 def test_alone(
-    header: Header, package: str, environment: Environment, args: argparse.Namespace
+    header: Header,
+    package: str,
+    environment: Environment,
+    args: argparse.Namespace,
+    is_tested: bool,
 ) -> None:
     """Run the wired project's test and the pattern's own, with their own packages."""
     environment.install(test_packages(header), of_tests=True)
     bring_tests(environment.folder, header, package)
     if args.coverage:
         environment.measure_coverage()
-    environment.run("-m", "pytest", *args.pytest.split(), is_strict=False)
+    tests = () if is_tested else ("tests/test_wired.py",)
+    environment.run("-m", "pytest", *args.pytest.split(), *tests, is_strict=False)
     if args.coverage:
         environment.report_coverage()
 

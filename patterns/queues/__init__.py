@@ -14,8 +14,8 @@ Not for: queues made while the system runs (one a customer, say); priorities wit
 Copy: this folder.
 Needs: celery>=5.5 (with kombu). Optional: django>=5.2, for its checks and its command.
 Settings, with defaults, of the checks and the command:
-    QUEUES_LISTS = "": dotted path of a tuple of `Queues`, one of each Celery app.
-    QUEUES_PROCESSES = "": dotted path of a tuple of `Process`, all that the project runs.
+    QUEUES_LISTS (no default): dotted path of a tuple of `Queues`, one of each Celery app.
+    QUEUES_PROCESSES (no default): dotted path of a tuple of `Process`, all that the project runs.
     QUEUES_PROCFILE = "": path of the Procfile; "" where there is none.
     QUEUES_NAME = "app": what the deployed processes, their image and folder are called.
     Of Celery's own: task_queues, task_routes, task_create_missing_queues, task_default_queue,

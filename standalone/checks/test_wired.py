@@ -78,7 +78,8 @@ def test_the_steps_leave_nothing_to_complain_of(wired: dict[str, str]) -> None:
 @needs_django
 def test_the_migrations_say_what_the_models_say(wired: dict[str, str]) -> None:
     run(wired, "manage.py", "makemigrations", "--check", "--dry-run")
-    run(wired, "manage.py", "migrate", "--check")
+    if PATTERN.joinpath("migrations").is_dir():  # else no step has made tables
+        run(wired, "manage.py", "migrate", "--check")
 
 
 @needs_django
@@ -92,7 +93,7 @@ def test_the_stated_defaults_may_be_written_down(wired: dict[str, str], tmp_path
 
 def test_what_is_to_be_kept_running_runs(wired: dict[str, str], tmp_path: Path) -> None:
     kept = commands("keep running")
-    assert kept
+    assert kept or not HEADER.names("celery")
     with ExitStack() as stack:
         for number, command in enumerate(kept):
             log = tmp_path / f"{number}.log"

@@ -5,19 +5,13 @@ The Django of the kit's test process is the one that tests/queued_mail/conftest.
 
 import math
 import os
-import shutil
-import subprocess
-import sys
 from contextlib import suppress
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from celery import Celery, Task
 from django.core.checks import CheckMessage
-
-from tests.servers import REPOSITORY
 
 # isort: split
 # Checks can be imported once that module has configured Django.
@@ -256,34 +250,3 @@ def test_w003_the_results_of_every_task_are_kept() -> None:
 def test_the_computed_retries_last_a_day() -> None:
     hours = task_checks.lasting_seconds(RetryingTask()) / 3600
     assert 24 <= hours < 24.5
-
-
-USE = """
-import django
-from django.conf import settings
-settings.configure(INSTALLED_APPS=["vendored.again"])
-django.setup()
-from celery import Celery
-app = Celery("copied", broker="redis://", task_cls="vendored.again:RetryingTask")
-app.conf.task_ignore_result = True
-from django.core.management import call_command
-call_command("check", fail_level="WARNING")
-@app.task(name="lost", max_retries=0)
-def lost(): ...
-from django.core.checks import run_checks
-assert [each.id for each in run_checks()] == ["retrying_task.E004"], run_checks()
-"""
-
-
-def test_the_folder_works_under_another_name_and_without_django(tmp_path: Path) -> None:
-    shutil.copytree(
-        REPOSITORY / "patterns" / "retrying_task",
-        tmp_path / "vendored" / "again",
-        ignore=shutil.ignore_patterns("__pycache__"),
-    )
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
-    alone = "import sys; sys.modules['django'] = None; import vendored.again"
-    for program in (USE, alone):
-        command = [sys.executable, "-c", program]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stdout + done.stderr

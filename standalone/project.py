@@ -53,8 +53,9 @@ def make_project(folder: Path, python: Path, header: Header, package: str, djang
     else:
         shop.mkdir()
         celery = CELERY
-    (shop / "celery.py").write_text(celery, encoding="utf-8")
-    (shop / "__init__.py").write_text(INIT, encoding="utf-8")
+    if header.names("celery"):
+        (shop / "celery.py").write_text(celery, encoding="utf-8")
+        (shop / "__init__.py").write_text(INIT, encoding="utf-8")
     for step in header.steps(package, django):
         follow(step, shop)
 

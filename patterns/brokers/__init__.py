@@ -14,21 +14,29 @@ Not for: keeping out an attacker, who knows the password; apps without this patt
     while none of its owner's processes runs, which is free; RabbitMQ and other brokers, of which a
     line in the log says that nobody looked.
 Copy: this folder. Outside Django, `checks.py`, `apps.py` and `management` are not used.
-Needs: celery>=5.5 (with kombu), redis>=5 (comes with celery[redis]); for the checks and the command
-    django>=5.2 (up to 6.1).
+Needs: celery>=5.5 (with kombu), redis>=5 (comes with celery[redis]).
+    Optional: django>=5.2 (up to 6.1), for the checks and the command.
 Settings, with defaults:
     BROKERS_APPS = (): dotted paths of the project's Celery apps; each is checked and shown.
 Wiring:
-    1. app = GuardedCelery("shop", owner=Owner("my_project.shop", "production"),
-       broker_setting="BROKER_URL"), from `.app` and `.owner`. `owner` may be a function, called
-       when first needed. Beside another subclass: `class MyCelery(Other, GuardedCelery)`; what
-       keeps tasks from the broker goes first.
-    2. Workers and beats refuse by themselves. A process of your own that publishes calls
-       `refuse_another(app.guard)`, from `.starting`, when it starts, then `app.guard.watch()`, and
-       `end_if_another(app.guard)` from time to time.
-    3. With Django: add this package to INSTALLED_APPS, and set BROKERS_APPS. When deploying:
-       `manage.py check --database default`.
-    4. A broker changes hands by `manage.py broker hand-over --from OWNER`; without Django by
+    1. In celery.py, in the place of its app:
+           from <this package>.app import GuardedCelery
+           from <this package>.owner import Owner
+
+           app = GuardedCelery(
+               "shop", owner=Owner("shop", "production"), broker_setting="BROKER_URL"
+           )
+       `owner` may be a function, called when first needed. Beside another subclass: `class
+       MyCelery(Other, GuardedCelery)`; what keeps tasks from the broker goes first.
+    2. In settings.py, with Django:
+           INSTALLED_APPS += ["<this package>"]
+           BROKERS_APPS = ["shop.celery.app"]
+    3. Keep running; workers and beats refuse by themselves:
+           celery -A shop worker -l INFO
+    4. A process of your own that publishes calls `refuse_another(app.guard)`, from `.starting`,
+       when it starts, then `app.guard.watch()`, and `end_if_another(app.guard)` from time to time.
+    5. When deploying, with Django: `manage.py check --database default`.
+    6. A broker changes hands by `manage.py broker hand-over --from OWNER`; without Django by
        `hand_over(app, "OWNER")`, from `.handing`.
 Testing: give tests an environment of their own, such as "test", and a server that they start.
 Version: 0.1.0

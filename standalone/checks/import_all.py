@@ -13,7 +13,8 @@ if Path("manage.py").exists():
 
     os.environ["DJANGO_SETTINGS_MODULE"] = "shop.settings"
     django.setup()
-import_module("shop.celery").app.finalize()
+if Path("shop", "celery.py").exists():
+    import_module("shop.celery").app.finalize()
 package = import_module(sys.argv[1])
 for module in pkgutil.walk_packages(getattr(package, "__path__", []), f"{package.__name__}."):
     import_module(module.name)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.servers import REPOSITORY
+from patterns.external_contact import hook
 
 SETTINGS = """
 SECRET_KEY = "copied"
@@ -43,7 +43,7 @@ else:
 
 def test_the_folder_works_under_another_name(tmp_path: Path) -> None:
     shutil.copytree(
-        REPOSITORY / "patterns" / "external_contact",
+        Path(hook.__file__).parent,
         tmp_path / "vendored" / "tripwire",
         ignore=shutil.ignore_patterns("__pycache__", "testing.py"),
     )

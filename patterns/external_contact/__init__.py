@@ -11,20 +11,20 @@ Guarantees: while a request (or a test) is watched, opening a connection, or loo
 Not for: security; it is a tripwire. It does not see new threads and executors, other processes,
     what connects in C (pycurl, libpq, uvloop), connections that were open before, and datagrams.
 Copy: this folder.
-Needs: django>=5.2 (with asgiref). Optional: pytest>=8, pytest-django>=4.9, for the fixture.
+Needs: django>=5.2 (up to 6.1), with asgiref.
+    Optional: pytest>=8 and pytest-django>=4.11, for the fixture.
 Settings, with defaults:
-    EXTERNAL_CONTACT_MODE = "log": what a contact does; "raise" where DEBUG is on. "off" takes the
-        middleware out.
+    EXTERNAL_CONTACT_MODE = "raise" if DEBUG else "log": "off" takes the middleware out.
     EXTERNAL_CONTACT_BROKERS = (): names of the settings with brokers' URLs.
-    EXTERNAL_CONTACT_ALLOWED = (): what every request may wait for: "host:port", or a socket's path.
+    EXTERNAL_CONTACT_ALLOWED = (): what every request may wait for, "host:port" or a socket's path.
     Of Django's: DATABASES, CACHES, MIDDLEWARE, DEBUG.
 Wiring:
-    1. In settings.py:
+    1. In settings.py, the middleware first, since it sees what follows it:
            INSTALLED_APPS += ["<this package>"]
-           MIDDLEWARE = ["<this package>.middleware.ExternalContactMiddleware", *MIDDLEWARE]
-    2. Show `total()`, from `.counting`, among your metrics.
-Testing: `from <this package>.testing import no_external_contact` in conftest.py, and a fixture with
-    `autouse=True` that asks for it: no test then leaves this machine, and a test whose request
-    contacts anything fails.
+           MIDDLEWARE.insert(0, "<this package>.middleware.ExternalContactMiddleware")
+    2. `total()` from `.counting` among your metrics.
+Testing: `from <this package>.testing import no_external_contact` in conftest.py, and a
+    fixture with `autouse=True` that asks for it: no test then leaves this machine, and a test whose
+    request contacts anything fails.
 Version: 0.1.0
 """

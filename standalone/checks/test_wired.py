@@ -93,6 +93,7 @@ def test_the_stated_defaults_may_be_written_down(wired: dict[str, str], tmp_path
 
 def test_what_is_to_be_kept_running_runs(wired: dict[str, str], tmp_path: Path) -> None:
     kept = commands("keep running")
+    # A pattern without Celery may have its work in the requests alone.
     assert kept or not HEADER.names("celery")
     with ExitStack() as stack:
         for number, command in enumerate(kept):

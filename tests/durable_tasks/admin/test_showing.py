@@ -64,7 +64,8 @@ def test_a_traceback_falls_into_parts_and_loses_no_line() -> None:
 
 def test_what_runs_the_task_stands_back_as_a_library_does() -> None:
     frame = '  File "{}", line 5, in body\n    return run()\n'
-    runs = "/srv/shop/patterns/durable_tasks/run.py"
+    package = showing.__name__.removesuffix(".admin.showing").replace(".", "/")  # the copy's own
+    runs = f"/srv/shop/{package}/run.py"
     own = "/srv/shop/own_patterns/durable_tasks_of_mine/run.py"
     text = f"Traceback (most recent call last):\n{frame.format(runs)}{frame.format(own)}Bad: late"
     parts = {part.kind: part.text for part in showing.traceback(text)}

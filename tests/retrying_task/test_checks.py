@@ -1,6 +1,6 @@
 """One test for each check id: what is said, and that it is not said of a project that is well.
 
-The Django of the kit's test process is the one that tests/queued_mail/conftest.py configures.
+The Django of the kit's test process is the one that tests/servers.py configures.
 """
 
 import math
@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from celery import Celery, Task
 from django.core.checks import CheckMessage
+
+import tests.servers  # noqa: F401  it configures Django
 
 # isort: split
 # Checks can be imported once that module has configured Django.

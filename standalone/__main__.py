@@ -21,6 +21,7 @@ from .project import make_project
 PARENT = "borrowed"
 PREFIX = "own_"
 FAILED = "DOES NOT STAND ALONE"
+WIRED = "tests/test_wired.py"
 
 
 def main() -> int:
@@ -107,8 +108,10 @@ def test_alone(
     bring_tests(environment.folder, header, package)
     if args.coverage:
         environment.measure_coverage()
-    tests = () if is_tested else ("tests/test_wired.py",)
-    environment.run("-m", "pytest", *args.pytest.split(), *tests, is_strict=False)
+    # In one process: its tests share the project, and its SQLite where there is no PostgreSQL.
+    environment.run("-m", "pytest", WIRED, is_strict=False)
+    if is_tested:
+        environment.run("-m", "pytest", *args.pytest.split(), f"--ignore={WIRED}", is_strict=False)
     if args.coverage:
         environment.report_coverage()
 

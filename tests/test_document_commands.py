@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from cookiecutter.main import cookiecutter
 
+from tests.generation import generated
 from tests.rules.conftest import PRODUCTION
 
 ROOT = Path(__file__).parent.parent
@@ -55,13 +55,7 @@ def shown() -> list[tuple[str, list[str]]]:
 @pytest.fixture(scope="module")
 def shop(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("commands")
-    config = folder / "cookiecutter.yml"
-    config.write_text(
-        json.dumps({f"{kind}_dir": str(folder / kind) for kind in ("cookiecutters", "replay")})
-    )
-    return Path(
-        cookiecutter(str(template), no_input=True, output_dir=str(folder), config_file=str(config))
-    )
+    return generated(template, folder, folder)
 
 
 def test_the_documents_show_commands() -> None:

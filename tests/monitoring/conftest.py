@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cookiecutter.main import cookiecutter
+
+from tests.generation import generated
 
 HERE = Path(__file__).parent
 # A shop's servers, workers and a web server start, on a machine that runs everything else at once.
@@ -18,13 +19,7 @@ SECONDS = 600
 @pytest.fixture
 def shop(template: Path, tmp_path: Path) -> Path:
     """Return a freshly made shop."""
-    config = tmp_path / "cookiecutter.yml"
-    folders = ("cookiecutters_dir", "replay_dir")
-    config.write_text("".join(f"{each}: {tmp_path / each}\n" for each in folders))
-    made = cookiecutter(
-        str(template), no_input=True, output_dir=str(tmp_path / "made"), config_file=str(config)
-    )
-    return Path(made)
+    return generated(template, tmp_path, tmp_path / "made")
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A shop generated once, copies of it to break, and the environment of a production."""
 
 import compileall
-import json
 import os
 import shutil
 import subprocess
@@ -10,7 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cookiecutter.main import cookiecutter
+
+from tests.generation import generated
 
 # A check takes two seconds on an idle machine, and the one with servers ten.
 COMMAND_SECONDS = 240
@@ -35,15 +35,9 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 def shop(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a generated shop that no test changes, compiled, as its copies are then."""
     folder = tmp_path_factory.mktemp("rules")
-    config = folder / "cookiecutter.yml"
-    config.write_text(
-        json.dumps({f"{kind}_dir": str(folder / kind) for kind in ("cookiecutters", "replay")})
-    )
-    made = cookiecutter(
-        str(template), no_input=True, output_dir=str(folder), config_file=str(config)
-    )
+    made = generated(template, folder, folder)
     compileall.compile_dir(made, quiet=1)
-    return Path(made)
+    return made
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """Generation in this process, for tests that try many answers."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cookiecutter.main import cookiecutter
+
+from tests.generation import generated
 
 Make = Callable[..., Path]
 
@@ -21,25 +21,8 @@ def output(tmp_path: Path) -> Path:
 @pytest.fixture
 def make(tmp_path: Path, template: Path, output: Path) -> Make:
     """Return a function that makes a project with some answers given, and returns its folder."""
-    config = tmp_path / "cookiecutter.yml"
-    config.write_text(
-        json.dumps(
-            {
-                "cookiecutters_dir": str(tmp_path / "cookiecutters"),
-                "replay_dir": str(tmp_path / "replay"),
-            }
-        )
-    )
 
     def make_project(**answers: object) -> Path:
-        return Path(
-            cookiecutter(
-                str(template),
-                no_input=True,
-                extra_context=answers,
-                output_dir=str(output),
-                config_file=str(config),
-            )
-        )
+        return generated(template, tmp_path, output, **answers)
 
     return make_project

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cookiecutter.main import cookiecutter
 from redis import Redis
 
+from tests.generation import generated
 from tests.servers import DEADLINE_SECONDS, Server, eventually, start_valkey
 
 # isort: split
@@ -45,18 +45,8 @@ class Story:
     def __init__(self, folder: Path, template: Path, stack: ExitStack) -> None:
         self.folder, self.stack = folder, stack
         self.published: dict[Any, Any] = {}  # what the first project left at the broker
-        config = folder / "cookiecutter.yml"
-        config.write_text(f"replay_dir: {folder / 'replay'}\ncookiecutters_dir: {folder / 'c'}\n")
         self.shop, self.analysts = (
-            Path(
-                cookiecutter(
-                    str(template),
-                    no_input=True,
-                    extra_context={"project_name": name},
-                    output_dir=str(folder),
-                    config_file=str(config),
-                )
-            )
+            generated(template, folder, folder, project_name=name)
             for name in ("The Shop", "The Analysts")
         )
         self.broker = self.kept(start_valkey(folder / "broker", durable=False))

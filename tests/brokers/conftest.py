@@ -3,19 +3,17 @@
 The Django of the kit's test process is the one that tests/servers.py configures.
 """
 
-import os
 import signal
-import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
 
+from tests.processes import Process, Start, processes
 from tests.servers import REPOSITORY, Server, eventually, start_valkey
 
 # isort: split
@@ -63,28 +61,14 @@ def somebody_waiting(broker: Server, client: Any) -> Iterator[None]:
 
 
 @pytest.fixture
-def start(tmp_path: Path, broker: Server) -> Iterator[Callable[..., Any]]:
+def start(tmp_path: Path, broker: Server) -> Iterator[Start]:
     """Return a function that starts Celery with the app of plain_app.py, of a given owner."""
-    processes: list[Any] = []
+    own = {"BROKER": broker.url, "PYTHONPATH": str(REPOSITORY)}
+    celery = (sys.executable, "-m", "celery", "-A", "tests.brokers.plain_app")
+    # Killed: a worker whose broker is gone or frozen would take its time to end in order.
+    with processes(tmp_path, own, patience_seconds=0) as start:
 
-    def started(*command: str, owner: Owner = SHOP, **env: str) -> Any:
-        log = tmp_path / f"{len(processes)}.log"
-        own = {"BROKER": broker.url, "OWNER": str(owner), "PYTHONPATH": str(REPOSITORY)}
-        with log.open("wb") as output:
-            process: Any = subprocess.Popen(
-                [sys.executable, "-m", "celery", "-A", "tests.brokers.plain_app", *command],
-                cwd=tmp_path,
-                env={"PATH": os.environ["PATH"], **own, **env},
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        process.log = log
-        processes.append(process)
-        return process
+        def started(*command: str, owner: Owner = SHOP, **more: str) -> Process:
+            return start(*celery, *command, OWNER=str(owner), **more)
 
-    yield started
-    for process in processes:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        yield started

@@ -1,27 +1,21 @@
 """Real workers and beats refuse another's broker, and end where theirs becomes another's."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from patterns.brokers import handing
 from tests.brokers.conftest import ANALYTICS, SHOP, made
+from tests.processes import Process, Start
 from tests.servers import DEADLINE_SECONDS, Server, eventually, start_valkey
 
-Start = Callable[..., Any]
 WORKER = ("worker", "-c", "1", "--without-gossip", "--without-mingle", "-l", "INFO")
 COMMANDS = pytest.mark.parametrize("command", [WORKER, ("beat",)], ids=lambda words: words[0])
 CONFIG = 78  # EX_CONFIG
 
 
-def logged(process: Any, words: str) -> bool:
-    return words in process.log.read_text(errors="replace")
-
-
-def until_logged(process: Any, words: str) -> None:
-    eventually(lambda: logged(process, words) or process.poll() is not None)
-    assert logged(process, words), process.log.read_text(errors="replace")
+def until_logged(process: Process, words: str) -> None:
+    eventually(lambda: process.has_said(words))
 
 
 @COMMANDS
@@ -30,9 +24,9 @@ def test_none_starts_at_another_s_broker_and_it_says_whose_that_is(
 ) -> None:
     made(broker.url).send_task("tests.say")
     process = start(*command, owner=ANALYTICS)
-    assert process.wait(DEADLINE_SECONDS) == CONFIG
-    assert logged(process, "is the broker of story.shop@production")
-    assert logged(process, "Set THE_BROKER to this app's own broker.")
+    assert process.end(DEADLINE_SECONDS) == CONFIG
+    assert "is the broker of story.shop@production" in process.words
+    assert "Set THE_BROKER to this app's own broker." in process.words
     assert client.llen("celery") == 1  # neither taken nor joined by another
 
 
@@ -45,8 +39,8 @@ def test_a_worker_ends_when_its_broker_is_handed_over_and_its_task_is_not_lost(
     shop.send_task("tests.say")
     until_logged(process, "The task runs.")
     handing.hand_over(made(broker.url, ANALYTICS), str(SHOP))
-    assert process.wait(DEADLINE_SECONDS) == CONFIG
-    assert logged(process, "is the broker of other.analytics@production")
+    assert process.end(DEADLINE_SECONDS) == CONFIG
+    assert "is the broker of other.analytics@production" in process.words
 
 
 def test_beat_sends_nothing_once_its_broker_is_handed_over(
@@ -57,8 +51,8 @@ def test_beat_sends_nothing_once_its_broker_is_handed_over(
     handing.hand_over(made(broker.url, ANALYTICS), str(SHOP))
     until_logged(process, "is the broker of other.analytics@production")
     client.delete("celery")
-    sent_before = process.log.read_text().count("Message Error")
-    eventually(lambda: process.log.read_text().count("Message Error") > sent_before + 2)
+    sent_before = process.words.count("Message Error")
+    eventually(lambda: process.words.count("Message Error") > sent_before + 2)
     assert client.llen("celery") == 0
 
 
@@ -77,14 +71,14 @@ def test_a_worker_waits_for_a_broker_that_is_away_and_takes_nothing_if_it_is_ano
     broker.stop()
     process = start(*WORKER, owner=ANALYTICS, BROKER=f"redis://127.0.0.1:{port}/0")
     until_logged(process, "Cannot connect to")
-    assert process.poll() is None
+    assert not process.fail_if_ended()
     other = start_valkey(tmp_path / "other", port=port, durable=False)
     try:
         with handing.redis.Redis.from_url(other.url) as client:
             made(other.url).send_task("tests.say")
             client.config_set("requirepass", "")  # until now the worker was not let in
-            assert process.wait(DEADLINE_SECONDS) == CONFIG
-            assert logged(process, "is the broker of story.shop@production")
+            assert process.end(DEADLINE_SECONDS) == CONFIG
+            assert "is the broker of story.shop@production" in process.words
             assert client.llen("celery") == 1
     finally:
         other.stop()
@@ -95,6 +89,6 @@ def test_a_worker_does_not_start_at_a_broker_that_evicts_unless_told_so(
 ) -> None:
     client.config_set("maxmemory-policy", "allkeys-lru")
     process = start(*WORKER)
-    assert process.wait(DEADLINE_SECONDS) == CONFIG
-    assert logged(process, "maxmemory-policy allkeys-lru")
+    assert process.end(DEADLINE_SECONDS) == CONFIG
+    assert "maxmemory-policy allkeys-lru" in process.words
     until_logged(start(*WORKER, MAY_EVICT="1"), " ready.")

@@ -5,12 +5,9 @@ The Django of the kit's test process is the one that tests/servers.py configures
 
 import json
 import os
-import signal
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,6 +18,7 @@ from celery import _state
 from django.conf import settings
 from django.db import connection
 
+from tests.processes import Process, Start, processes
 from tests.servers import SOURCES, eventually, shared_database
 
 HERE = Path(__file__).parent
@@ -89,38 +87,6 @@ def point_at(url: str) -> None:
     app._after_fork()
 
 
-@dataclass
-class Process:
-    """A running worker, relay or beat, and what it wrote."""
-
-    process: "subprocess.Popen[bytes]"
-    log: Path
-
-    @property
-    def pid(self) -> int:
-        return self.process.pid
-
-    @property
-    def words(self) -> str:
-        return self.log.read_text(errors="replace")
-
-    def kill(self) -> None:
-        """End it with its children, as a machine that loses power does."""
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-    def stop(self, patience_seconds: float = 60) -> None:
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(patience_seconds)
-            except subprocess.TimeoutExpired:
-                self.kill()
-
-
-Start = Callable[..., Process]
-
-
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
     """What tasks wrote that contact the outside, a line each."""
@@ -131,37 +97,17 @@ def outside(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(broker: Server, tmp_path: Path, outside: Path) -> Iterator[Start]:
-    """Return a function that starts a process of the durable shop."""
-    processes: list[Process] = []
-
-    def begin(*command: str, **environment: str) -> Process:
-        log = tmp_path / f"process-{len(processes)}.log"
-        variables = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            "PYTHONPATH": os.pathsep.join(PATHS),
-            "DJANGO_SETTINGS_MODULE": "durable_shop.settings",
-            "DURABLE_TEST_DATABASE_HOST": str(connection.settings_dict["HOST"]),
-            "DURABLE_TEST_BROKER": broker.url,
-            "DURABLE_TEST_OUTSIDE": str(outside),
-            **environment,
-        }
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, *command],
-                env=variables,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        processes.append(Process(process=process, log=log))
-        return processes[-1]
-
-    yield begin
-    for process in processes:
-        process.stop()
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+    """Return a function that runs Python in a process of the durable shop."""
+    variables = {
+        "HOME": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join(PATHS),
+        "DJANGO_SETTINGS_MODULE": "durable_shop.settings",
+        "DURABLE_TEST_DATABASE_HOST": str(connection.settings_dict["HOST"]),
+        "DURABLE_TEST_BROKER": broker.url,
+        "DURABLE_TEST_OUTSIDE": str(outside),
+    }
+    with processes(tmp_path, variables) as start:
+        yield partial(start, sys.executable)
 
 
 @pytest.fixture
@@ -174,7 +120,7 @@ def start_worker(start: Start) -> Start:
         command = ["-m", "celery", "-A", "durable_shop.celery", "worker", "-Q", queue, "-n", node]
         command += ["-c", "1", "-l", "INFO", "--without-gossip", "--without-mingle", *options]
         worker = start(*command, **environment)
-        eventually(lambda: has_said(worker, " ready."))
+        eventually(lambda: worker.has_said(" ready."))
         return worker
 
     return begin
@@ -186,7 +132,7 @@ def start_relay(start: Start) -> Start:
 
     def begin(*options: str, **environment: str) -> Process:
         relay = start("-m", "durable_shop.manage", "relay", *options, **environment)
-        eventually(lambda: has_said(relay, "relay: publishing"))
+        eventually(lambda: relay.has_said("relay: publishing"))
         return relay
 
     return begin
@@ -201,24 +147,10 @@ def start_beat(start: Start, tmp_path: Path) -> Start:
         command += ["-s", str(tmp_path / f"{name}.schedule"), "--max-interval", "1"]
         environment.setdefault("DURABLE_TEST_BROKER", NO_BROKER)
         beat = start(*command, DURABLE_TEST_BEAT=json.dumps(schedule), **environment)
-        eventually(lambda: has_said(beat, "beat: Starting"))
+        eventually(lambda: beat.has_said("beat: Starting"))
         return beat
 
     return begin
-
-
-def has_said(process: Process, text: str) -> bool:
-    """Tell whether it has written this; an error where it has ended without."""
-    has_ended = process.process.poll() is not None  # first: it may say so and end between two looks
-    if text in process.words:
-        return True
-    assert not has_ended, process.words
-    return False
-
-
-def fail_if_ended(process: Process) -> bool:
-    assert process.process.poll() is None, process.words
-    return False
 
 
 def notes() -> list[str]:

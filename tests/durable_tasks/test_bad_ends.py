@@ -21,7 +21,7 @@ from durable_shop.celery import app
 
 from patterns.durable_tasks import cancel, failed, other_apps
 from patterns.durable_tasks.models import Event, State, TaskRow
-from tests.durable_tasks.conftest import PATHS, Process, Start, has_said, notes
+from tests.durable_tasks.conftest import PATHS, Process, Start, notes
 from tests.durable_tasks.envelopes import changed, encoded, plain_message, push
 from tests.servers import eventually
 
@@ -180,7 +180,7 @@ def environment(other_broker: Server) -> dict[str, str]:
 def other_worker(start: Start, environment: dict[str, str]) -> Process:
     command = ["-m", "celery", "-A", "durable_shop.other", "worker", "-c", "1", "-n", "o@test"]
     worker = start(*command, "-l", "INFO", "-Q", "other", **environment)
-    eventually(lambda: has_said(worker, " ready."))
+    eventually(lambda: worker.has_said(" ready."))
     return worker
 
 

@@ -16,7 +16,7 @@ from patterns.durable_tasks.django_tasks import framework
 from patterns.durable_tasks.models import QueueRow, TaskRow
 from patterns.durable_tasks.relay import Relay
 from patterns.durable_tasks.selection import Selection
-from tests.durable_tasks.conftest import Start, all_done, has_said, notes
+from tests.durable_tasks.conftest import Start, all_done, notes
 from tests.durable_tasks.messages import messages
 from tests.servers import eventually
 
@@ -61,7 +61,7 @@ def test_what_commits_runs_and_what_rolls_back_does_not(
     with pytest.raises(framework.TaskResultDoesNotExist):
         gone.refresh()
     # The worker has been told of no module; and its log names the function, as Flower does.
-    eventually(lambda: has_said(worker, f"Task durable_shop.work.awrite[{kept.id}] received"))
+    eventually(lambda: worker.has_said(f"Task durable_shop.work.awrite[{kept.id}] received"))
 
 
 def test_a_killed_workers_task_runs_again_and_has_two_attempts(
@@ -93,7 +93,7 @@ def test_a_failure_is_in_the_failed_set_and_its_replay_succeeds(
     row = TaskRow.objects.get(state=4)
     assert (row.name, row.exception) == ("durable_shop.work.write", "ValueError")
     assert "'hello'" in row.shown
-    eventually(lambda: has_said(worker, "state=FAILED"))  # Django's log of task_finished
+    eventually(lambda: worker.has_said("state=FAILED"))  # Django's log of task_finished
     TaskRow.objects.update(arguments=row.arguments.replace('"raise"', "null"))
     assert failed.replay(Selection(ids=[row.pk]), by="Ann").done == 1
     eventually(lambda: has(result, Status.SUCCESSFUL))

@@ -19,7 +19,7 @@ from durable_shop.celery import app
 
 from patterns.durable_tasks import failed, fresh, obstacles, selection, terminal
 from patterns.durable_tasks.models import Event, State, TaskRow
-from tests.durable_tasks.conftest import Start, fail_if_ended
+from tests.durable_tasks.conftest import Start
 from tests.durable_tasks.failures import fail, fail_many, history, states
 from tests.servers import eventually
 
@@ -379,7 +379,7 @@ def test_what_is_stopped_midway_has_done_whole_thousands(
 ) -> None:
     fail_many(60_000)  # it is to be in their midst when it is first looked at
     process = start("-m", "durable_shop.manage", "failed", "replay", "--all")
-    eventually(lambda: fail_if_ended(process) or TaskRow.objects.filter(state=1).exists())
+    eventually(lambda: process.fail_if_ended() or TaskRow.objects.filter(state=1).exists())
     with transaction.atomic():
         with connection.cursor() as cursor:  # in the midst of a thousand
             cursor.execute("LOCK TABLE durable_tasks_event IN EXCLUSIVE MODE")

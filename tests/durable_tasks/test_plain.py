@@ -21,7 +21,7 @@ from durable_shop.celery import app
 
 from patterns.durable_tasks import arguments, failed, patience, plain_rows
 from patterns.durable_tasks.models import Event, State, TaskRow
-from tests.durable_tasks.conftest import Start, has_said, notes
+from tests.durable_tasks.conftest import Start, notes
 from tests.durable_tasks.envelopes import changed, plain_message, push
 from tests.durable_tasks.failures import fail
 from tests.durable_tasks.test_consumer import database_away
@@ -345,7 +345,7 @@ def test_a_worker_that_is_killed_while_it_records_loses_nothing_else(start_worke
 def test_what_a_stock_app_of_the_project_tells_is_kept(start: Start, broker: Server) -> None:
     command = ("-m", "celery", "-A", "durable_shop.stock", "worker", "-Q", "stock", "-n", "s@host")
     worker = start(*command, "-c", "1", "-l", "INFO")
-    eventually(lambda: has_said(worker, " ready."))
+    eventually(lambda: worker.has_said(" ready."))
     with stock.app.connection_for_write(broker.url) as connection:
 
         def send(name: str, how: str, **options: Any) -> str:

@@ -1,11 +1,9 @@
 """Real servers for queued mail: PostgreSQL, Valkey, an SMTP server, and Celery workers."""
 
 import os
-import signal
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from django.apps import apps
 from django.core.mail.backends.smtp import EmailBackend
 from django.db import connection
 
+from tests.processes import Process, Start, processes
 from tests.servers import (
     SOURCES,
     SMTPServer,
@@ -126,86 +125,35 @@ def deliver_to(settings: Any, port: int, **options: Any) -> None:
         setattr(settings, names.get(name, f"EMAIL_{name.upper()}"), value)
 
 
-@dataclass
-class Worker:
-    """A running `celery worker`."""
-
-    process: "subprocess.Popen[bytes]"
-    log: Path
-
-    @property
-    def words(self) -> str:
-        return self.log.read_text(errors="replace")
-
-    def kill(self) -> None:
-        """End the whole worker, children too, as a machine that loses power does."""
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-    def stop(self) -> None:
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(60)
-            except subprocess.TimeoutExpired:
-                self.kill()
+@pytest.fixture
+def start(database: Server, broker: Server, tmp_path: Path) -> Iterator[Start]:
+    """Return a function that runs Python in a process of the shop, every warning an error."""
+    variables = {
+        "HOME": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join(SOURCES),
+        "DJANGO_SETTINGS_MODULE": "kit_project.settings",
+        "QUEUED_MAIL_TEST_DATABASE_HOST": socket_folder(database.url),
+        "QUEUED_MAIL_TEST_BROKER": broker.url,
+        "QUEUED_MAIL_TEST_FLAG": str(tmp_path / "flag"),
+    }
+    with processes(tmp_path, variables) as start:
+        yield partial(start, sys.executable, "-W", "error")
 
 
 @pytest.fixture
-def start(database: Server, broker: Server, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
-    """Return a function that starts a process of the shop, every warning an error."""
-    processes: list[Worker] = []
-
-    def begin(*command: str, **environment: str) -> Worker:
-        log = tmp_path / f"process-{len(processes)}.log"
-        variables = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            "PYTHONPATH": os.pathsep.join(SOURCES),
-            "DJANGO_SETTINGS_MODULE": "kit_project.settings",
-            "QUEUED_MAIL_TEST_DATABASE_HOST": socket_folder(database.url),
-            "QUEUED_MAIL_TEST_BROKER": broker.url,
-            "QUEUED_MAIL_TEST_FLAG": str(tmp_path / "flag"),
-            **environment,
-        }
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-W", "error", *command],
-                env=variables,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        processes.append(Worker(process=process, log=log))
-        return processes[-1]
-
-    yield begin
-    for process in processes:
-        process.stop()
-
-
-@pytest.fixture
-def start_worker(start: Callable[..., Worker]) -> Callable[..., Worker]:
+def start_worker(start: Start) -> Start:
     """Return a function that starts a worker and waits until it takes tasks."""
     numbers = count()
 
-    def begin(smtp_port: int, **environment: str) -> Worker:
+    def begin(smtp_port: int, **environment: str) -> Process:
         command = ["-m", "celery", "-A", "mail_shop", "worker", "-Q", "mail", "-c", "1"]
         command += ["-n", f"w{next(numbers)}@test", "-l", "INFO"]
         command += ["--without-gossip", "--without-mingle"]
         worker = start(*command, QUEUED_MAIL_TEST_SMTP_PORT=str(smtp_port), **environment)
-        eventually(lambda: has_said(worker, " ready."))
+        eventually(lambda: worker.has_said(" ready."))
         return worker
 
     return begin
-
-
-def has_said(worker: Worker, text: str) -> bool:
-    has_ended = worker.process.poll() is not None  # first: it may say so and end between two looks
-    if text in worker.words:
-        return True
-    assert not has_ended, worker.words
-    return False
 
 
 def plain_smtp_connection(port: int) -> Any:

@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,9 @@ from patterns.durable_tasks.models import Event, State, TaskRow
 from patterns.durable_tasks.selection import Selection, rows
 from patterns.queued_mail.models import QueuedMail
 from patterns.queued_mail.tasks import OF_DELIVERY
-from tests.queued_mail.conftest import SMTPServer, Worker, eventually
+from tests.processes import Process, Start
+from tests.queued_mail.conftest import SMTPServer, eventually
 
-Start = Callable[..., Worker]
 SEND = """
 import os, sys, django
 django.setup()
@@ -51,7 +50,7 @@ def durable(start: Start, start_worker: Start) -> Any:
             sender = self.begin("-c", SEND, end, *names, **environment)
             assert sender.process.wait(60) == 0, sender.words
 
-        def relay(self) -> Worker:
+        def relay(self) -> Process:
             relay = self.begin("-m", "django", "relay")
             eventually(lambda: "relay: publishing" in relay.words or relay.process.poll())
             assert relay.process.poll() is None, relay.words
@@ -62,7 +61,7 @@ def durable(start: Start, start_worker: Start) -> Any:
     Event.objects.all().delete()
 
 
-def child_of(worker: Worker) -> int:
+def child_of(worker: Process) -> int:
     def running() -> list[psutil.Process]:
         children = psutil.Process(worker.process.pid).children()
         return [each for each in children if each.status() != psutil.STATUS_ZOMBIE]

@@ -5,7 +5,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from email import message_from_bytes
 from pathlib import Path
@@ -23,16 +22,14 @@ from messages import plain
 from patterns.queued_mail import publication
 from patterns.queued_mail.models import QueuedMail
 from patterns.queued_mail.tasks import delete_sent, deliver, enqueue_forgotten
+from tests.processes import Start
 from tests.queued_mail.conftest import (
     SMTPServer,
-    Worker,
     eventually,
     free_port,
     publish_to,
 )
 from tests.servers import DEADLINE_SECONDS
-
-StartWorker = Callable[..., Worker]
 
 
 def all_sent(count: int) -> bool:
@@ -50,7 +47,7 @@ def messages(broker: Server) -> list[Any]:
 
 
 def test_a_mail_travels_from_send_mail_to_the_mail_server(
-    start_worker: StartWorker, smtp: SMTPServer
+    start_worker: Start, smtp: SMTPServer
 ) -> None:
     start_worker(smtp.port)
     with transaction.atomic():
@@ -80,7 +77,7 @@ def test_the_broker_gets_an_id_and_not_the_mail(broker: Server) -> None:
 
 
 def test_a_mail_server_that_comes_back_gets_every_mail(
-    start_worker: StartWorker, smtp_down: SMTPServer
+    start_worker: Start, smtp_down: SMTPServer
 ) -> None:
     worker = start_worker(smtp_down.port)
     for n in range(5):
@@ -93,7 +90,7 @@ def test_a_mail_server_that_comes_back_gets_every_mail(
     assert "Task queued_mail.deliver" in worker.words
 
 
-def test_a_refused_mail_is_not_retried(start_worker: StartWorker, smtp: SMTPServer) -> None:
+def test_a_refused_mail_is_not_retried(start_worker: Start, smtp: SMTPServer) -> None:
     smtp.replies_to_data = ["550 never"]
     worker = start_worker(smtp.port)
     plain().send()
@@ -104,7 +101,7 @@ def test_a_refused_mail_is_not_retried(start_worker: StartWorker, smtp: SMTPServ
 
 
 def test_two_workers_and_many_messages_send_one_mail_once(
-    start_worker: StartWorker, smtp: SMTPServer, broker: Server
+    start_worker: Start, smtp: SMTPServer, broker: Server
 ) -> None:
     smtp.delay_seconds = 0.5
     for _ in range(2):
@@ -126,7 +123,7 @@ def subjects(smtp: SMTPServer) -> list[str]:
 
 
 def test_a_worker_killed_before_the_mail_server_answers_sends_it_in_the_end(
-    start_worker: StartWorker, smtp: SMTPServer
+    start_worker: Start, smtp: SMTPServer
 ) -> None:
     smtp.delay_seconds = 30.0
     worker = start_worker(smtp.port, QUEUED_MAIL_TEST_LEASE_SECONDS="1")
@@ -141,7 +138,7 @@ def test_a_worker_killed_before_the_mail_server_answers_sends_it_in_the_end(
 
 
 def test_a_worker_killed_between_acceptance_and_commit_sends_a_second_copy_with_the_same_id(
-    start_worker: StartWorker, smtp: SMTPServer, tmp_path: Path
+    start_worker: Start, smtp: SMTPServer, tmp_path: Path
 ) -> None:
     """The one window that plain SMTP leaves: documented, not cured."""
     plain(headers={"Message-ID": "<halts@example.com>"}).send()
@@ -159,7 +156,7 @@ def test_a_worker_killed_between_acceptance_and_commit_sends_a_second_copy_with_
 
 
 def test_a_mail_whose_message_was_lost_is_published_again(
-    start_worker: StartWorker, smtp: SMTPServer, broker: Server
+    start_worker: Start, smtp: SMTPServer, broker: Server
 ) -> None:
     plain().send()
     with redis.Redis.from_url(broker.url) as client:
@@ -254,7 +251,7 @@ def test_a_sweep_is_bounded_and_takes_the_longest_forgotten_first(
 
 
 def test_a_broker_that_is_down_at_commit_costs_no_mail_and_no_time(
-    start_worker: StartWorker, smtp: SMTPServer, broker: Server, caplog: pytest.LogCaptureFixture
+    start_worker: Start, smtp: SMTPServer, broker: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     publish_to(f"redis://127.0.0.1:{free_port()}/0")
     begun = time.monotonic()

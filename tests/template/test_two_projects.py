@@ -4,12 +4,10 @@ Two generated projects, and the first one's staging, meet at one real Valkey.
 """
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import pytest
 from redis import Redis
 
 from tests.generation import generated
+from tests.processes import Process, processes
 from tests.servers import DEADLINE_SECONDS, Server, eventually, start_valkey
 
 # isort: split
@@ -44,6 +43,8 @@ class Story:
 
     def __init__(self, folder: Path, template: Path, stack: ExitStack) -> None:
         self.folder, self.stack = folder, stack
+        # Killed in the end: none of them has anything to end in order.
+        self.begin = stack.enter_context(processes(folder, {}, patience_seconds=0))
         self.published: dict[Any, Any] = {}  # what the first project left at the broker
         self.shop, self.analysts = (
             generated(template, folder, folder, project_name=name)
@@ -83,26 +84,8 @@ class Story:
             timeout=120,
         )
 
-    def start(self, project: Path, name: str, **more: str) -> Any:
-        log = self.folder / f"{project.name}-{name}-{time.monotonic()}.log"
-        with log.open("wb") as output:
-            process: Any = subprocess.Popen(
-                PROCESSES[name],
-                cwd=project,
-                env=self.environment(**more),
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        process.log = log
-        self.stack.callback(end, process)
-        return process
-
-
-def end(process: Any) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    def start(self, project: Path, name: str, **more: str) -> Process:
+        return self.begin(*PROCESSES[name], cwd=project, **self.environment(**more))
 
 
 @pytest.fixture(scope="module")
@@ -126,11 +109,11 @@ def client(story: Story) -> Iterator[Any]:
         yield client
 
 
-def refused(processes: list[Any], words: str) -> None:
+def refused(started: list[Process], words: str) -> None:
     """Wait until each has ended, and said whose the broker is and what to set."""
-    for process in processes:
-        assert process.wait(DEADLINE_SECONDS) == CONFIG, process.log.read_text()
-        said = process.log.read_text()
+    for process in started:
+        assert process.end(DEADLINE_SECONDS) == CONFIG, process.words
+        said = process.words
         assert words in said
         assert "Set BROKER_URL to this app's own broker." in said
         assert "Traceback" not in said
@@ -166,12 +149,12 @@ def test_after_a_handing_over_by_name_the_second_project_works_there(
     for words in (hand_over, ("migrate", "--verbosity", "0"), ("shell", "-c", ENQUEUE)):
         done = story.run(story.analysts, *words)
         assert done.returncode == 0, done.stderr
-    processes = [story.start(story.analysts, name) for name in ("worker", "relay")]
-    eventually(lambda: is_done(story, processes), 2 * DEADLINE_SECONDS)
+    running = [story.start(story.analysts, name) for name in ("worker", "relay")]
+    eventually(lambda: is_done(story, running), 2 * DEADLINE_SECONDS)
     refused([story.start(story.shop, "worker")], "is the broker of the_analysts.shop@production")
 
 
-def is_done(story: Story, processes: list[Any]) -> bool:
-    assert [process.poll() for process in processes] == [None, None]
+def is_done(story: Story, running: list[Process]) -> bool:
+    assert not any(process.fail_if_ended() for process in running)
     counted: Callable[..., Any] = story.run
     return "rows: 0" in counted(story.analysts, "shell", "-c", COUNT).stdout

@@ -2,19 +2,8 @@
 "use strict";
 
 (() => {
-  const EVERY_MS = 5000; // a person watches a queue empty
-  const SLOWEST_MS = 30000; // in a hidden tab, and after failures
-  const TIMEOUT_MS = 8000;
-
   const frame = document.querySelector("[data-state]");
   if (!frame) return;
-  const trouble = document.querySelector("[data-trouble]");
-  let failures = 0;
-
-  function say(text) {
-    if (trouble.textContent !== text) trouble.textContent = text;
-    trouble.hidden = text === "";
-  }
 
   // A part in which somebody has opened something, or stands on something, stays until they leave.
   function isUsed(part) {
@@ -37,34 +26,21 @@
     });
   }
 
-  // Returns whether to go on.
-  async function ask() {
-    const response = await fetch(location.pathname, {
-      cache: "no-store",
-      redirect: "manual", // to the login page, which would look like a good answer
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
-    if (response.status === 403 || response.type === "opaqueredirect") {
+  async function ask(say) {
+    const response = await answerOf(location.pathname, 403, REDIRECT);
+    if (!response.ok) {
       say("You are logged out, or may not see tasks any more. What stands here is old.");
       return false;
     }
-    if (!response.ok) throw new Error(`status ${response.status}`);
     show(await response.text());
-    say("");
     return true;
   }
 
-  async function follow() {
-    try {
-      if (!(await ask())) return;
-      failures = 0;
-    } catch {
-      failures += 1;
-      say("The shop does not answer right now. What stands here is old; this page keeps trying.");
-    }
-    const wait = document.hidden ? SLOWEST_MS : EVERY_MS * 2 ** failures;
-    setTimeout(follow, Math.min(wait, SLOWEST_MS));
-  }
-
-  setTimeout(follow, EVERY_MS);
+  follow({
+    ask,
+    trouble: document.querySelector("[data-trouble]"),
+    apology: "The shop does not answer right now. What stands here is old; this page keeps trying.",
+    everyMs: 5000, // a person watches a queue empty
+    slowestMs: 30000,
+  });
 })();

@@ -14,6 +14,8 @@ exclude_patterns: list[str] = []
 smartquotes = False
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = "All Clear"
 html_show_sphinx = False
 html_copy_source = False

@@ -118,6 +118,16 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def links(session: nox.Session) -> None:
+    """Ask each outside address of the site whether it is there; no part of CI.
+
+    A page of somebody else's that moves, or is away for an hour, must not hold up a change here.
+    """
+    install_lock(session)
+    session.run("sphinx-build", "--keep-going", "-b", "linkcheck", "docs", "build/links")
+
+
+@nox.session
 def lock(session: nox.Session) -> None:
     """Resolve the dependencies anew: requirements.lock here, the exact pins in the template."""
     session.install("uv")

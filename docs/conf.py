@@ -14,8 +14,18 @@ exclude_patterns: list[str] = []
 smartquotes = False
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = "All Clear"
 html_show_sphinx = False
 html_copy_source = False
 # What a page needs comes with it: no font, script or counter of somebody else's.
 html_theme_options = {"navigation_with_keys": True}
+
+# `nox -s links` asks the addresses outside. Somebody waits for it: a server that has not answered
+# in 20 seconds, asked twice, is one to look at.
+linkcheck_timeout = 20
+linkcheck_retries = 2
+linkcheck_rate_limit_timeout = 120
+# Code hosts make their headings' anchors in the browser: the page is asked for, the anchor is not.
+linkcheck_anchors_ignore_for_url = [r"https://github\.com/"]

@@ -4,6 +4,7 @@ Every session makes what it needs: an environment from requirements.lock and, wh
 needed, a freshly generated one. uv comes with `nox[uv]`; nothing else has to be installed.
 """
 
+import json
 import os
 import shutil
 import sys
@@ -25,6 +26,16 @@ PARALLEL = ("-n", os.environ.get("ALL_CLEAR_TEST_PROCESSES", "4"), "--dist", "wo
 STOP_SECONDS = 60.0
 # 6.0 and later need Python 3.12.
 DJANGO_OF = {"3.11": "5.2", "3.12": "6.0", "3.13": "6.1"}
+# Whoever copies a pattern may use pyright, which knows no plugin for Django: its own default mode,
+# over the patterns alone. The shop around them is held by mypy, with django-stubs' plugin.
+PYRIGHT = {
+    "include": ["patterns"],
+    "typeCheckingMode": "standard",
+    "venvPath": ".",
+    "venv": ".venv",
+    # On Django 5.2 the stubs alone know `django.tasks`, whose import the pattern guards.
+    "reportMissingModuleSource": False,
+}
 
 
 @nox.session
@@ -87,7 +98,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Check the types of the kit's own code, and of a generated shop with its patterns."""
+    """Check the kit's types and a generated shop's by mypy, and its patterns by pyright as well."""
     install_lock(session)
     kit = (
         "noxfile.py",
@@ -100,6 +111,10 @@ def typing(session: nox.Session) -> None:
     )
     session.run("mypy", *kit)
     run_in_shop(session, "mypy", ".")
+    # After mypy, which has made the shop and its environment.
+    shop = shop_of(session)
+    (shop / "pyrightconfig.json").write_text(json.dumps(PYRIGHT), encoding="utf-8")
+    session.run("basedpyright", "--project", str(shop))
 
 
 @nox.session
@@ -168,7 +183,7 @@ def run(session: nox.Session, *command: str, **environment: str | None) -> None:
 
 def run_in_shop(session: nox.Session, *command: str, **environment: str) -> None:
     """Run a command of a freshly generated shop, in the shop's own environment."""
-    shop = Path(session.create_tmp()) / "all_clear_shop"
+    shop = shop_of(session)
     if session.name not in made:
         remove_all_but_environment(shop)
         session.run(
@@ -183,6 +198,11 @@ def run_in_shop(session: nox.Session, *command: str, **environment: str) -> None
         # nox names the session's own environment to uv; the shop has one of its own.
         apart = {"UV_PROJECT_ENVIRONMENT": None, "VIRTUAL_ENV": None}
         run(session, "uv", "run", "--quiet", "--python", python, *command, **environment, **apart)
+
+
+def shop_of(session: nox.Session) -> Path:
+    """Return the folder of the session's generated shop."""
+    return Path(session.create_tmp()) / "all_clear_shop"
 
 
 made: set[str] = set()

@@ -10,15 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.documents.pages import PAGES
 from tests.generation import generated
 from tests.rules.conftest import PRODUCTION
 
-ROOT = Path(__file__).parent.parent
-PAGES = [
-    ROOT / "README.md",
-    *sorted((ROOT / "docs").rglob("*.md")),
-    ROOT / "{{cookiecutter.project_slug}}" / "README.md",
-]
 # A command and its words, each in quotes or without; a redirection or a comment ends them.
 SHOWN = re.compile(r"""manage\.py ([a-z_]+)((?: +(?:'[^']*'|"[^"]*"|[^\s`|#<>;…'"]+))*)""")
 # Parsed in the project's own process, by the commands' own parsers.

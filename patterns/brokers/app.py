@@ -33,8 +33,8 @@ class GuardedCelery(Celery):
         self.guard = Guard(self, owner, broker_setting, may_evict)
         super().__init__(*args, **options)
 
-    @cached_property
-    def amqp(self) -> AMQP:
+    @cached_property  # Celery's own is one too, where celery-types say `property`
+    def amqp(self) -> AMQP:  # pyright: ignore[reportIncompatibleMethodOverride]
         """As Celery's, or as a subclass has it, with connections that are looked at."""
         amqp: Any = super().amqp
         amqp.Connection = amqp.BrokerConnection = guarded(amqp.Connection, self.guard)

@@ -6,7 +6,7 @@ from django.apps import AppConfig
 class BrokersConfig(AppConfig):
     """Registered as `brokers`, whatever the package is called."""
 
-    name = __package__
+    name = str(__package__)  # None only where a file is run by itself
     label = "brokers"
     verbose_name = "Brokers"
 

@@ -12,7 +12,7 @@ BUILT_IN = ("django.tasks.", "django_tasks.")
 class DurableTasksConfig(AppConfig):
     """Registered as `durable_tasks`, whatever the package is called."""
 
-    name = __package__  # pyright: ignore  # None only where a file is run by itself
+    name = str(__package__)  # None only where a file is run by itself
     label = "durable_tasks"
     verbose_name = "Durable tasks"
     default_auto_field = "django.db.models.BigAutoField"

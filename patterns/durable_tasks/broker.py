@@ -105,4 +105,4 @@ class Broker:
             names = ("socket_timeout", "socket_connect_timeout")
         else:
             names = ("read_timeout", "write_timeout")
-        return options | dict.fromkeys(names, BROKER_SECONDS)
+        return {**options, **dict.fromkeys(names, BROKER_SECONDS)}

@@ -189,7 +189,8 @@ class TaskRow(models.Model):
 class FailedTask(TaskRow):
     """A task that has ended badly, as people see it; who may do what is Django's permissions."""
 
-    class Meta:
+    # Not a Meta of the base's: of all that it says, a proxy takes the table alone.
+    class Meta:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The same table."""
 
         proxy = True

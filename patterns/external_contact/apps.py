@@ -6,7 +6,7 @@ from django.apps import AppConfig
 class ExternalContactConfig(AppConfig):
     """Registered as `external_contact`, whatever the package is called."""
 
-    name = __package__
+    name = str(__package__)  # None only where a file is run by itself
     label = "external_contact"
     verbose_name = "External contact"
 

@@ -45,6 +45,7 @@ class ExternalContactMiddleware:
             return self._answered(request)
         scope = Scope(request)
         token = hook.enter(scope)
+        response = None  # stays so where the refusal has come up to here
         try:
             response = self.get_response(request)
         except BaseException as error:
@@ -59,6 +60,7 @@ class ExternalContactMiddleware:
     async def _answered(self, request: HttpRequest) -> HttpResponseBase:
         scope = Scope(request)
         token = hook.enter(scope)
+        response = None
         try:
             scope.awaited = self.get_response(request)
             response = await scope.awaited

@@ -6,7 +6,7 @@ from django.apps import AppConfig
 class FailureCheckConfig(AppConfig):
     """Registered as `failure_check`, whatever the package is called."""
 
-    name = __package__  # pyright: ignore  # None only where a file is run by itself
+    name = str(__package__)  # None only where a file is run by itself
     label = "failure_check"
     verbose_name = "Failure check"
     default_auto_field = "django.db.models.BigAutoField"

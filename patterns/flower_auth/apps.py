@@ -6,7 +6,7 @@ from django.apps import AppConfig
 class FlowerAuthConfig(AppConfig):
     """Registered as `flower_auth`, whatever the package is called."""
 
-    name = __package__  # pyright: ignore  # None only where a file is run by itself
+    name = str(__package__)  # None only where a file is run by itself
     label = "flower_auth"
     verbose_name = "Flower"
     default_auto_field = "django.db.models.BigAutoField"

@@ -6,7 +6,7 @@ from django.apps import AppConfig
 class QueuedMailConfig(AppConfig):
     """Registered as `queued_mail`, whatever the package is called."""
 
-    name = __package__  # pyright: ignore  # None only where a file is run by itself
+    name = str(__package__)  # None only where a file is run by itself
     label = "queued_mail"
     verbose_name = "Queued mail"
     default_auto_field = "django.db.models.BigAutoField"

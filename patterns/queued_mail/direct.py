@@ -96,7 +96,7 @@ def direct_code() -> Iterator[tuple[str, str]]:
 
 def own_files() -> Iterator[Path]:
     """Return the modules of the apps that are neither installed nor patterns beside this one."""
-    beside = __package__.rpartition(".")[0]
+    beside = str(__package__).rpartition(".")[0]
     for app in apps.get_app_configs():
         is_pattern = bool(beside) and app.name.startswith(f"{beside}.")
         folder = Path(app.path)

@@ -6,7 +6,7 @@ from django.apps import AppConfig
 class QueuesConfig(AppConfig):
     """Registered as `queues`, whatever the package is called."""
 
-    name = __package__
+    name = str(__package__)  # None only where a file is run by itself
     label = "queues"
     verbose_name = "Queues"
 

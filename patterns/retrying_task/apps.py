@@ -6,7 +6,7 @@ from django.apps import AppConfig
 class RetryingTaskConfig(AppConfig):
     """Registered as `retrying_task`, whatever the package is called."""
 
-    name = __package__
+    name = str(__package__)  # None only where a file is run by itself
     label = "retrying_task"
     verbose_name = "Retrying tasks"
 

@@ -10,7 +10,7 @@ from django.db import connection
 from patterns.idempotency.models import Effect
 from tests.idempotency.story import DOCS
 
-USE, RESOLVE, _ = re.findall(
+USE, RESOLVE, TWICE = re.findall(
     r"```python\n(.*?)```", (DOCS / "idempotency.md").read_text(encoding="utf-8"), re.DOTALL
 )
 
@@ -36,6 +36,15 @@ def test_the_example_refunds_once_however_often_it_runs() -> None:
     assert provider.asked == [("ch_1", "refund-7", False)]
     assert saved == [True, True]
     assert payment.refund_id == "re_1"
+
+
+def test_the_pages_own_test_passes() -> None:
+    provider = Provider()
+    payment = SimpleNamespace(pk=8, charge_id="ch_1", save=lambda: None)
+    names: dict[str, Any] = {"provider": provider}
+    exec(USE + TWICE, names)
+    asked = SimpleNamespace(refunds=provider.asked)
+    names["test_a_refund_that_runs_twice_is_one_refund"](payment, asked, None)
 
 
 def test_the_decisions_of_a_person_are_called_as_the_page_says() -> None:

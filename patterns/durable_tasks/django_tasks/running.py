@@ -54,7 +54,8 @@ def retry(self: Any, *args: Any, **kwargs: Any) -> Any:
     its_run: Run | None = self.request.get(RUN)
     if its_run is not None and (limit := _max_retries(its_run)) is not None:
         its_run.max_retries = kwargs["max_retries"] = limit
-    return super(type(self), self).retry(*args, **kwargs)
+    base: Any = super(type(self), self)
+    return base.retry(*args, **kwargs)
 
 
 def _attempt(celery_task: Any, result: AnyResult) -> Any:

@@ -38,18 +38,18 @@ def bytes_of_mail(mail: Any) -> bytes:
     """Return an attached mail in ASCII, which passes through every service."""
     if not isinstance(mail, EmailMessage):
         return bytes(mail.as_bytes(policy=ASCII))
-    if django.VERSION >= (6, 0):
-        return mail.message().as_bytes(policy=ASCII)
-    return bytes(mail.message().as_bytes(linesep="\r\n"))  # type: ignore[call-arg]  # Django's
+    if django.VERSION < (6, 0):
+        return bytes(mail.message().as_bytes(linesep="\r\n"))  # type: ignore[call-arg]  # Django's
+    return mail.message().as_bytes(policy=ASCII)
 
 
 def attachment_from_json(kept: Any) -> Any:
     """Return what `attachment_to_json()` kept."""
     if isinstance(kept, dict):
         part = b64decode(kept["part"])
-        if django.VERSION >= (6, 0):
-            return message_from_bytes(part, _class=StandardMessage, policy=email.policy.default)
-        return message_from_bytes(part, _class=OlderPart)
+        if django.VERSION < (6, 0):
+            return message_from_bytes(part, _class=OlderPart)
+        return message_from_bytes(part, _class=StandardMessage, policy=email.policy.default)
     name, content, kind = kept
     return EmailAttachment(name, given_back(content), kind)
 

@@ -73,7 +73,7 @@ def envelope_address(address: Any, connection: Any, charset: str) -> str:
     """Return an address as the delivery backend puts it on the envelope."""
     if hasattr(connection, "prep_address"):  # Django 6.0 and later
         prepared = connection.prep_address(address)
-    elif isinstance(connection, smtp.EmailBackend):
+    elif django.VERSION < (6, 0) and isinstance(connection, smtp.EmailBackend):
         sanitized = django_message.sanitize_address(address, charset)
         prepared = parseaddr(sanitized)[1] or sanitized
     elif reads_attributes(connection):

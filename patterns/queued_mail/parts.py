@@ -16,12 +16,14 @@ from django.utils.functional import Promise
 ASCII = email.policy.SMTP.clone(cte_type="7bit")
 
 
-class OlderPart(MIMEBase):
-    """A part that is parsed, as Django before 6.0 takes it."""
+if django.VERSION < (6, 0):
 
-    def __init__(self, policy: Any = email.policy.compat32) -> None:
-        """Begin without headers: the parser sets them."""
-        Message.__init__(self, policy=policy)
+    class OlderPart(MIMEBase):
+        """A part that is parsed, as Django before 6.0 takes it."""
+
+        def __init__(self, policy: Any = email.policy.compat32) -> None:
+            """Begin without headers: the parser sets them."""
+            Message.__init__(self, policy=policy)
 
 
 def attachment_to_json(attachment: Any) -> Any:

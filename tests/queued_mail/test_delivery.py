@@ -489,6 +489,16 @@ def test_other_backends_of_django_deliver_too(
         assert b"How are you?" in next(tmp_path.glob("*.log")).read_bytes()
 
 
+def test_a_backend_that_took_nothing_and_says_no_more_is_tried_again(
+    smtp: SMTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mail = stored()
+    monkeypatch.setattr(EmailBackend, "send_messages", lambda self, messages: 0)
+    with pytest.raises(MailNotDelivered, match="took nothing and gave no reason"):
+        deliver(mail)
+    assert mail.state == "waiting"
+
+
 def test_the_task_completes_by_what_its_base_task_offers(
     smtp: SMTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

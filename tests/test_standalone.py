@@ -1,10 +1,15 @@
 """What a header says is read and followed as somebody who copies the pattern would do it."""
 
+import os
+import re
+import sys
 from pathlib import Path
 
 import pytest
 
+from standalone import __main__ as alone
 from standalone import equipment
+from standalone.environment import Environment
 from standalone.header import Header, HeaderUnclear
 from standalone.project import follow
 
@@ -108,3 +113,49 @@ def test_tests_come_along_under_the_new_name_without_those_that_meet_another_pat
     assert "patterns.queued_mail" not in text
     assert (tests / "mail_shop" / "celery.py").exists()
     assert not (tests / "test_durable.py").exists()
+
+
+def test_a_pattern_whose_own_tests_leave_a_branch_out_fails_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(alone, "make_alone", copy_a_flag)
+    monkeypatch.setattr(alone, "bring_tests", bring_the_test_of_one_branch)
+    monkeypatch.setattr(alone, "test_packages", lambda header: ["pytest"])
+    monkeypatch.setenv(
+        "PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    )
+    words = ["--django", "6.1", "--folder", str(tmp_path), "--coverage", "brokers"]
+    monkeypatch.setattr(sys, "argv", ["standalone", *words])
+    assert alone.main() == 1
+    told = capfd.readouterr().out
+    assert "brokers: ITS OWN TESTS LEAVE LINES OR BRANCHES OUT" in told
+    assert re.search(r"own_brokers\.py .*%\s+9$", told, re.MULTILINE), told
+
+
+FLAG = """\
+class django:
+    VERSION = (6, 1)
+
+
+def hoist(is_calm):
+    if django.VERSION < (6, 1):
+        return 'rags'  # serves an older Django: not asked for
+    if is_calm:
+        return 'limp'
+    return 'flying'
+"""
+
+
+def copy_a_flag(header: Header, django: object, package: str, environment: Environment) -> None:
+    copy = environment.folder.joinpath(*package.split(".")).with_suffix(".py")
+    copy.parent.mkdir()
+    copy.write_text(FLAG, encoding="utf-8")
+
+
+def bring_the_test_of_one_branch(folder: Path, header: Header, package: str) -> None:
+    (folder / "pyproject.toml").write_text(equipment.PYPROJECT, encoding="utf-8")
+    tests = folder / "tests"
+    tests.mkdir()
+    (tests / "test_wired.py").write_text("def test_wired():\n    pass\n", encoding="utf-8")
+    lines = f"from {package} import hoist\n\ndef test_flying():\n    assert hoist(False)\n"
+    (tests / "test_flag.py").write_text(lines, encoding="utf-8")

@@ -6,7 +6,8 @@ from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from .again import recipients, send_again
+from .again import send_again
+from .calls import recipients
 from .models import QueuedMail
 from .tasks import deliver
 

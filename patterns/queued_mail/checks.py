@@ -7,13 +7,12 @@ from typing import Any
 from celery import current_app
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
-from django.core.mail.backends import smtp
 from django.db import connections, router
 from django.utils.log import AdminEmailHandler
 
 from . import configuration
-from .backend import EmailBackend
-from .direct import backend_class, mail_past_the_queue
+from .delivery_checks import wrong_delivery
+from .direct import mail_past_the_queue
 from .models import QueuedMail
 from .publication import is_durable
 from .tasks import deliver
@@ -31,6 +30,7 @@ def check_queued_mail(**kwargs: Any) -> list[CheckMessage]:
         *wrong_settings(),
         *wrong_delivery(),
         *wrong_surroundings(),
+        *wrong_task(),
         *mail_past_the_queue(),
     ]
 
@@ -60,44 +60,8 @@ def wrong_settings() -> Iterator[CheckMessage]:
             )
 
 
-def wrong_delivery() -> Iterator[CheckMessage]:
-    """A backend for delivery that cannot deliver."""
-    name = configuration.delivery_backend()
-    try:
-        backend, options = backend_class(name), backend_options(name)
-    except (ImportError, LookupError) as error:
-        yield Error(
-            f"QUEUED_MAIL_DELIVERY_BACKEND {name!r} cannot be loaded: {error}.",
-            hint=f'Add a mailer {name!r} to MAILERS, beside "default".'
-            if configuration.has_mailers()
-            else "Name a mail backend by its dotted path, such as Django's SMTP backend.",
-            id="queued_mail.E004",
-        )
-        return
-    if issubclass(backend, EmailBackend):
-        yield Error(
-            f"QUEUED_MAIL_DELIVERY_BACKEND {name!r} queues mail itself: none would ever be sent.",
-            hint="Name the backend that speaks to the mail server.",
-            id="queued_mail.E005",
-        )
-    if options.get("fail_silently"):
-        yield Error(
-            f"The mailer {name!r} fails silently: a mail it loses would count as sent.",
-            hint="Remove `fail_silently` from its OPTIONS.",
-            id="queued_mail.E006",
-        )
-    if issubclass(backend, smtp.EmailBackend) and not options.get("timeout"):
-        yield Warning(
-            "The mail server has no timeout: where it freezes, so does the worker.",
-            hint='Set the "timeout" of its OPTIONS to 10 (seconds).'
-            if configuration.has_mailers()
-            else "Set EMAIL_TIMEOUT = 10 (seconds).",
-            id="queued_mail.W001",
-        )
-
-
 def wrong_surroundings() -> Iterator[CheckMessage]:
-    """A database that cannot, a broker that may hang, a lease that is too short."""
+    """A database that cannot, error mails that need it."""
     database = router.db_for_write(QueuedMail)
     if connections[database].vendor != "postgresql":
         yield Error(
@@ -112,6 +76,10 @@ def wrong_surroundings() -> Iterator[CheckMessage]:
             f'logger a handler of class "{__package__}.error_mails.ErrorMailHandler".',
             id="queued_mail.W005",
         )
+
+
+def wrong_task() -> Iterator[CheckMessage]:
+    """A broker that may hang, a lease that is too short for the task's time limit."""
     try:
         limit = deliver.time_limit
     except Exception:  # another task of the project cannot be made, so none is: that one's error
@@ -139,10 +107,3 @@ def mails_through_queue(handler: logging.Handler) -> bool:
     """Tell whether a handler mails by the default backend."""
     chosen = getattr(handler, "using", None) or getattr(handler, "email_backend", None)
     return isinstance(handler, AdminEmailHandler) and chosen is None
-
-
-def backend_options(name: str) -> dict[str, Any]:
-    """Return the options of the backend that delivers."""
-    if configuration.has_mailers():
-        return dict(configuration.mailer(name).get("OPTIONS", {}))
-    return {"timeout": settings.EMAIL_TIMEOUT}

@@ -73,7 +73,7 @@ def envelope_address(address: Any, connection: Any, charset: str) -> str:
     """Return an address as the delivery backend puts it on the envelope."""
     if hasattr(connection, "prep_address"):  # Django 6.0 and later
         prepared = connection.prep_address(address)
-    elif isinstance(connection, smtp.EmailBackend):
+    elif django.VERSION < (6, 0) and isinstance(connection, smtp.EmailBackend):
         sanitized = django_message.sanitize_address(address, charset)
         prepared = parseaddr(sanitized)[1] or sanitized
     elif reads_attributes(connection):
@@ -104,9 +104,9 @@ def message_id_without_look_up(message: EmailMessage, sender: str) -> Iterator[N
 
 def wire_bytes(message: EmailMessage) -> bytes:
     """Return the bytes that Django's SMTP backend sends."""
-    if django.VERSION >= (6, 0):
-        return message.message(policy=email.policy.SMTP).as_bytes()
-    return bytes(message.message().as_bytes(linesep="\r\n"))  # type: ignore[call-arg]  # Django's
+    if django.VERSION < (6, 0):
+        return bytes(message.message().as_bytes(linesep="\r\n"))  # type: ignore[call-arg]  # Django's
+    return message.message(policy=email.policy.SMTP).as_bytes()
 
 
 def given_message_id(message: EmailMessage) -> str:

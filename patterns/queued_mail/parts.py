@@ -16,12 +16,14 @@ from django.utils.functional import Promise
 ASCII = email.policy.SMTP.clone(cte_type="7bit")
 
 
-class OlderPart(MIMEBase):
-    """A part that is parsed, as Django before 6.0 takes it."""
+if django.VERSION < (6, 0):
 
-    def __init__(self, policy: Any = email.policy.compat32) -> None:
-        """Begin without headers: the parser sets them."""
-        Message.__init__(self, policy=policy)
+    class OlderPart(MIMEBase):
+        """A part that is parsed, as Django before 6.0 takes it."""
+
+        def __init__(self, policy: Any = email.policy.compat32) -> None:
+            """Begin without headers: the parser sets them."""
+            Message.__init__(self, policy=policy)
 
 
 def attachment_to_json(attachment: Any) -> Any:
@@ -38,18 +40,18 @@ def bytes_of_mail(mail: Any) -> bytes:
     """Return an attached mail in ASCII, which passes through every service."""
     if not isinstance(mail, EmailMessage):
         return bytes(mail.as_bytes(policy=ASCII))
-    if django.VERSION >= (6, 0):
-        return mail.message().as_bytes(policy=ASCII)
-    return bytes(mail.message().as_bytes(linesep="\r\n"))  # type: ignore[call-arg]  # Django's
+    if django.VERSION < (6, 0):
+        return bytes(mail.message().as_bytes(linesep="\r\n"))  # type: ignore[call-arg]  # Django's
+    return mail.message().as_bytes(policy=ASCII)
 
 
 def attachment_from_json(kept: Any) -> Any:
     """Return what `attachment_to_json()` kept."""
     if isinstance(kept, dict):
         part = b64decode(kept["part"])
-        if django.VERSION >= (6, 0):
-            return message_from_bytes(part, _class=StandardMessage, policy=email.policy.default)
-        return message_from_bytes(part, _class=OlderPart)
+        if django.VERSION < (6, 0):
+            return message_from_bytes(part, _class=OlderPart)
+        return message_from_bytes(part, _class=StandardMessage, policy=email.policy.default)
     name, content, kind = kept
     return EmailAttachment(name, given_back(content), kind)
 

@@ -9,7 +9,7 @@ from django.db import router, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from . import again, configuration
+from . import calls, configuration, failed_tasks
 from .delivery import deliver_once
 from .leases import MOST_DEATHS
 from .models import QueuedMail
@@ -33,10 +33,10 @@ OF_DELIVERY: dict[str, Any] = {
     "max_retries": None,
     "max_crashes": MOST_DEATHS + 1,
     # What replaying or discarding its failed task means to the mail, and which mail it is.
-    "on_replay": again.on_replay,
-    "on_discard": again.on_discard,
-    "describe": again.describe,
-    "described_as": again.described_as,
+    "on_replay": failed_tasks.on_replay,
+    "on_discard": failed_tasks.on_discard,
+    "describe": calls.describe,
+    "described_as": calls.described_as,
 }
 # Each commits by itself what it does.
 OF_CLEANING: dict[str, Any] = {"atomic": False}

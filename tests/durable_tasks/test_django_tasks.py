@@ -1,13 +1,14 @@
 """What Django asks of a backend for its tasks, of this one; on Django's own and its backport."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from celery import Task
-from celery.exceptions import TaskRevokedError, WorkerLostError
+from celery.exceptions import SoftTimeLimitExceeded, TaskRevokedError, WorkerLostError
 from django.db import transaction
 from durable_shop import settings as shop_settings
 from durable_shop import work
@@ -15,7 +16,7 @@ from durable_shop.celery import app as shop
 
 from patterns.durable_tasks import calls, cancel, cleanup, failed
 from patterns.durable_tasks.app import DurableCelery
-from patterns.durable_tasks.django_tasks import DurableBackend, framework
+from patterns.durable_tasks.django_tasks import DurableBackend, framework, record
 from patterns.durable_tasks.errors import ArgumentsRefused
 from patterns.durable_tasks.models import FailedAttempt, Outcome, State, TaskRow
 from patterns.durable_tasks.selection import Selection
@@ -177,6 +178,13 @@ def test_a_worker_must_find_the_task_by_its_functions_path() -> None:
         work.renamed.enqueue()
 
 
+def test_a_function_of_a_module_that_no_worker_can_import_is_refused() -> None:
+    namespace: dict[str, Any] = {"__name__": "durable_shop.typed_in"}
+    exec("def typed(): ...", namespace)
+    with pytest.raises(framework.InvalidTask, match=r"imports durable_shop\.typed_in\.typed"):
+        replace(work.write, func=namespace["typed"]).enqueue()
+
+
 def test_a_function_within_another_is_refused() -> None:
     def local() -> None: ...
 
@@ -289,6 +297,24 @@ def test_max_retries_counts_every_attempt_and_keeps_every_error() -> None:
     result.refresh()
     assert (result.status, result.attempts, len(result.errors)) == (Status.FAILED, 3, 3)
     assert result.started_at < result.last_attempted_at
+
+
+def test_what_took_too_long_once_is_not_tried_again() -> None:
+    result = work.fails.enqueue("slow")
+    assert [ran.outcome for ran in run()] == ["failed"]
+    result.refresh()
+    [error] = result.errors
+    assert error.exception_class is SoftTimeLimitExceeded
+
+
+def test_where_an_attempt_cannot_be_kept_its_task_fails_with_the_error_in_its_row(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(record, "_FAIL", "INSERT INTO nothing VALUES (%s, %s, %s, %s)")
+    work.fails.using(backend="once").enqueue("value")
+    assert [ran.outcome for ran in run()] == ["failed"]
+    assert "its error is in its row alone" in caplog.text
+    assert TaskRow.objects.get().error == "ValueError: told to"
 
 
 def test_without_max_retries_the_base_task_decides() -> None:

@@ -1,7 +1,9 @@
 """`manage.py failed` and `manage.py tasks`: what they show, what they do, how they end."""
 
+import contextlib
 import io
 import json
+import os
 import signal
 import threading
 from datetime import timedelta
@@ -17,10 +19,12 @@ from django.utils import timezone
 from durable_shop import tasks
 from durable_shop.celery import app
 
-from patterns.durable_tasks import failed, fresh, obstacles, selection, terminal
+from patterns.durable_tasks import failed, fresh, obstacles, selection
+from patterns.durable_tasks.management import changing, choosing
 from patterns.durable_tasks.models import Event, State, TaskRow
 from tests.durable_tasks.conftest import Start
 from tests.durable_tasks.failures import fail, fail_many, history, states
+from tests.durable_tasks.test_locks import hanging
 from tests.servers import eventually
 
 
@@ -176,7 +180,7 @@ def test_a_replay_of_named_tasks_says_what_it_did_and_who() -> None:
     assert run("failed", "replay", str(row.pk)) == "1 task replayed.\n"
     assert states() == {1: 1, 4: 1}
     ((_, _), (kind, by)) = history(row.pk)
-    assert (kind, by) == ("replayed", terminal.person(""))
+    assert (kind, by) == ("replayed", changing.person(""))
 
 
 @pytest.mark.parametrize("action", ["replay", "discard"])
@@ -208,6 +212,15 @@ def test_what_stays_is_named_and_is_a_failure() -> None:
     assert output.getvalue().splitlines() == [
         "1 task replayed.",
         f"1 task stays: {obstacles.NO_ARGUMENTS}",
+    ]
+
+
+def test_a_dry_run_tells_people_what_would_stay() -> None:
+    fail("one")
+    fail("x", arguments="")
+    assert run("failed", "replay", "--all", "--dry-run").splitlines() == [
+        "1 task would be replayed.",
+        f"1 task would stay: {obstacles.NO_ARGUMENTS}",
     ]
 
 
@@ -254,7 +267,7 @@ def test_a_time_that_is_none_is_refused(text: str) -> None:
 
 def test_a_time_is_read_in_the_project_s_zone(settings: Any) -> None:
     settings.TIME_ZONE = "Asia/Tokyo"
-    moment = terminal.moment("2026-01-31T09:00")
+    moment = choosing.moment("2026-01-31T09:00")
     assert moment is not None
     assert moment.isoformat() == "2026-01-31T00:00:00+00:00"
 
@@ -295,6 +308,11 @@ def test_who_does_not_agree_at_a_terminal_has_done_nothing(
         with pytest.raises(CommandError, match=r"Nothing was done\."):
             run(*command)
     assert states() == {4: 2}
+    TaskRow.objects.update(state=State.READY, failures=0)
+    monkeypatch.setattr("sys.stdin", Terminal(said))
+    with pytest.raises(CommandError, match=r"Nothing was done\."):
+        run("tasks", "cancel", "--all")
+    assert states() == {1: 2}
 
 
 def test_who_agrees_or_has_said_yes_is_obeyed(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
@@ -427,6 +445,39 @@ def test_a_database_that_breaks_off_midway_is_told_in_a_line_with_what_is_done(
     assert kinds.count() == 2000
 
 
+def test_a_backlog_whose_cancelling_is_stopped_is_told_how_much_is_as_it_was() -> None:
+    class Stopper(io.StringIO):
+        """Somebody who presses Ctrl-C once two thousand are done."""
+
+        def write(self, text: str) -> int:
+            if text.startswith("2,000 of"):
+                raise KeyboardInterrupt
+            return super().write(text)
+
+    fail_many(4000)
+    TaskRow.objects.update(state=State.READY, failures=0)
+    told = Stopper()
+    with pytest.raises(SystemExit) as ended:
+        call_command("tasks", "cancel", "--all", stdout=io.StringIO(), stderr=told)
+    assert ended.value.code == 130
+    assert "Stopped: of 4,000 tasks, 2,000 are as they were." in told.getvalue()
+    assert states() == {State.READY: 2000, State.FAILED: 2000}
+
+
+@pytest.mark.parametrize("command", ["failed replay --all", "tasks cancel --all"])
+def test_who_is_held_up_by_another_transaction_is_told_in_a_line(command: str) -> None:
+    fail("one")
+    if command.startswith("tasks"):
+        TaskRow.objects.update(state=State.READY, failures=0)
+    before = states()
+    with (
+        hanging("LOCK TABLE durable_tasks_event IN ACCESS EXCLUSIVE MODE"),
+        pytest.raises(CommandError, match="Another transaction has held these rows"),
+    ):
+        run(*command.split())
+    assert states() == before
+
+
 @pytest.mark.parametrize("command", ["failed list", "failed replay --all", "tasks list"])
 def test_a_database_that_is_away_is_told_in_a_line(
     start: Start, command: str, tmp_path: Path
@@ -444,6 +495,32 @@ def test_many_are_told_of_while_they_are_done(start: Start) -> None:
     assert process.process.wait(60) == 0, process.words
     assert "1,000 of 3,000 discarded" in process.words
     assert "3,000 tasks discarded." in process.words
+
+
+def test_what_is_done_before_anybody_looks_is_told_of_at_its_end_alone() -> None:
+    fail_many(1500)
+    output, errors = io.StringIO(), io.StringIO()
+    call_command("failed", "discard", "--all", stdout=output, stderr=errors)
+    assert (output.getvalue(), errors.getvalue()) == ("1,500 tasks discarded.\n", "")
+
+
+def test_a_program_may_catch_what_a_command_writes_in_any_stream() -> None:
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        call_command("failed", "list")
+    assert output.getvalue() == "No failed tasks.\n"
+
+
+def test_a_container_s_user_without_a_name_is_a_number_in_the_history(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 1001")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    row = fail("one")
+    run("failed", "replay", str(row.pk))
+    [_, (kind, by)] = history(row.pk)
+    assert (kind, by.startswith(f"{os.getuid()} on ")) == ("replayed", True)
 
 
 # What waits and what runs

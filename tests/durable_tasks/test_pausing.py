@@ -82,6 +82,12 @@ def test_the_command_pauses_and_says_so(start: Start) -> None:
     assert done.process.returncode == 0, done.words
     assert not QueueRow.objects.filter(is_paused=True).exists()
     assert "open" in done.words
+    done = command(start)
+    assert done.process.returncode == 0, done.words
+    assert [line.split()[:2] for line in done.words.splitlines()[-2:]] == [
+        ["default", "open"],
+        ["mail", "open"],
+    ]
 
 
 @pytest.mark.parametrize(

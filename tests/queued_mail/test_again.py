@@ -7,11 +7,11 @@ from uuid import uuid4
 
 import pytest
 from django.core.mail import send_mail
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from patterns.queued_mail import again
+from patterns.queued_mail import again, calls, failed_tasks, publication
 from patterns.queued_mail.delivery import deliver_once
 from patterns.queued_mail.errors import ContentDeleted, MailNotDelivered, MailRefused
 from patterns.queued_mail.leases import take
@@ -151,7 +151,7 @@ def test_mails_that_are_not_over_are_found_by_recipient_and_subject_the_newest_f
 
 
 def test_what_is_found_by_recipient_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(again, "MOST_FOUND", 1)
+    monkeypatch.setattr(calls, "MOST_FOUND", 1)
     failed("older", failed_at=timezone.now() - timedelta(days=1))
     newer = failed("newer")
     assert deliver.described_as(A) == [call(newer)]
@@ -188,9 +188,57 @@ def test_a_thousand_mails_wait_anew_in_few_statements() -> None:
         )
         for n in range(1000)
     )
-    calls = [call(each) for each in QueuedMail.objects.all()]
+    each = [call(one) for one in QueuedMail.objects.all()]
     with CaptureQueriesContext(connection) as queries:
-        again.on_replay(None, calls)
+        failed_tasks.on_replay(None, each)
     assert QueuedMail.objects.waiting().count() == 1001
     assert now(row).outstanding == [A, B]
     assert len(queries) < 20
+
+
+class BaseWithAFailedSet:
+    """What a durable base task offers: its failed tasks, and rows in the caller's transaction."""
+
+    durable = True
+
+    def __init__(self, *failed: QueuedMail) -> None:
+        self.failed = [call(row) for row in failed]
+        self.asked_by: list[str] = []
+        self.enqueued: list[Call] = []
+
+    def replay_failed(self, each: list[Call], *, by: str) -> list[Call]:
+        self.asked_by.append(by)
+        found = [one for one in each if one in self.failed]
+        failed_tasks.on_replay(self, found)
+        return found
+
+    def enqueue_many(self, each: list[Call], *, queue: str) -> None:
+        assert connection.in_atomic_block
+        assert queue == "mail"
+        self.enqueued += each
+
+
+def test_a_failed_mail_is_sent_again_by_its_failed_task_and_by_a_new_one_where_there_is_none() -> (
+    None
+):
+    with_task, without = failed("with a failed task"), failed("whose task is lost")
+    base = BaseWithAFailedSet(with_task)
+
+    assert again.send_again(base, [with_task.pk, without.pk], by="Kim") == 2
+
+    assert base.asked_by == ["Kim"]
+    assert base.enqueued == [call(without, publication=2)]
+    assert [now(row).state for row in (with_task, without)] == ["waiting", "waiting"]
+    assert now(with_task).publication == 1
+
+
+def test_a_durable_base_gets_the_delivery_within_the_transaction_and_the_broker_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    base = BaseWithAFailedSet()
+    rows = [mail("one"), mail("two")]
+    monkeypatch.setattr(publication, "publish", lambda *_: pytest.fail("the broker was asked"))
+    with transaction.atomic():
+        publication.enqueue(base, rows, using="default")
+        publication.enqueue(base, [], using="default")
+    assert base.enqueued == [call(row) for row in rows]

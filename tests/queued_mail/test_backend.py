@@ -15,7 +15,7 @@ from mail_shop.models import Order
 
 from patterns.queued_mail.backend import EmailBackend
 from patterns.queued_mail.delivery import deliver_once
-from patterns.queued_mail.errors import MailTooLarge, MessageIdReused
+from patterns.queued_mail.errors import MailNotAccepted, MailTooLarge, MessageIdReused
 from patterns.queued_mail.models import QueuedMail
 from tests.queued_mail.conftest import SMTPServer, eventually, plain_smtp_connection
 from tests.queued_mail.messages import KINDS, make, plain
@@ -118,6 +118,20 @@ def test_an_address_that_is_none_is_refused_when_the_mail_is_sent(address: str) 
     with pytest.raises(ValueError, match=r"(?i)invalid|address"):
         EmailMessage("x", "x", None, recipients).send()
     assert not QueuedMail.objects.exists()
+
+
+def test_a_backend_without_an_envelope_is_given_the_address_as_it_is(settings: Any) -> None:
+    """As Django's console and file backends write it; but nothing that no database keeps."""
+    console = "django.core.mail.backends.console.EmailBackend"
+    if hasattr(settings, "MAILERS"):
+        settings.MAILERS = {**settings.MAILERS, "delivery": {"BACKEND": console}}
+    else:
+        settings.QUEUED_MAIL_DELIVERY_BACKEND = console
+    send_mail("Hi", "x", None, ["Ann <a@example.com>"])
+    assert QueuedMail.objects.get().recipients == ["Ann <a@example.com>"]
+    with pytest.raises(MailNotAccepted, match="characters that no mail address has"):
+        send_mail("Hi", "x", None, ["a\x00@example.com"], **silently())
+    assert QueuedMail.objects.count() == 1
 
 
 def test_a_lone_surrogate_in_a_subject_ends_as_it_does_in_django(smtp: SMTPServer) -> None:

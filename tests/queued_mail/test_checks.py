@@ -112,6 +112,24 @@ def test_e008_is_not_said_of_what_django_s_tests_put_there(
     assert list(found()) == ["queued_mail.E008"]
 
 
+def test_e008_names_a_default_backend_that_does_not_exist_too(settings: Any) -> None:
+    use_default(settings, "no.such.Backend")
+    assert list(found()) == ["queued_mail.E008"]
+
+
+@pytest.mark.filterwarnings("ignore:.*MAILERS")  # said of each EMAIL_* setting on Django 6.1
+def test_a_project_that_has_no_mailers_yet_is_checked_by_its_email_settings(settings: Any) -> None:
+    if hasattr(settings, "MAILERS"):
+        del settings.MAILERS
+    settings.EMAIL_BACKEND, settings.EMAIL_TIMEOUT = QUEUE, 10
+    settings.QUEUED_MAIL_DELIVERY_BACKEND = SMTP
+    assert found() == {}
+    settings.EMAIL_BACKEND = SMTP
+    assert list(found()) == ["queued_mail.E008"]
+    settings.EMAIL_BACKEND, settings.EMAIL_TIMEOUT = QUEUE, None
+    assert list(found()) == ["queued_mail.W001"]
+
+
 @pytest.mark.skipif(not hasattr(mail, "mailers"), reason="MAILERS is Django 6.1's")
 def test_e009_another_mailer_that_sends_at_once(settings: Any) -> None:
     settings.MAILERS = {**settings.MAILERS, "news": {"BACKEND": SMTP}}
@@ -124,6 +142,7 @@ def test_e009_another_mailer_that_sends_at_once(settings: Any) -> None:
     ("line", "told"),
     [
         (f'get_connection("{SMTP}").send_messages([])', "get_connection"),
+        ('get_connection("no.such.Backend")', "get_connection('no.such.Backend')"),
         (f'mail.get_connection(backend="{SMTP}", fail_silently=True)', "get_connection"),
         ("EmailBackend().send_messages([])", "EmailBackend()"),
         ("smtp.EmailBackend(timeout=5)", "smtp.EmailBackend()"),
@@ -150,6 +169,7 @@ def test_e010_code_that_names_the_delivering_mailer(own_app: Path) -> None:
         "get_connection(backend=chosen)",
         'Order.objects.using("default").send(using="default")',
         "def view(",
+        "get_connection(def view(",  # no Python: whoever imports it is told
     ],
 )
 def test_e010_is_not_said_of_the_default_nor_of_what_only_looks_like_it(

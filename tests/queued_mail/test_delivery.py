@@ -469,6 +469,19 @@ def test_a_broken_delivery_setting_loses_no_mail(settings: Any) -> None:
     assert mail.state == "waiting"
 
 
+@pytest.mark.filterwarnings("ignore:.*MAILERS")  # said of each EMAIL_* setting on Django 6.1
+def test_a_project_that_has_no_mailers_yet_delivers_by_its_email_settings(
+    settings: Any, smtp: SMTPServer
+) -> None:
+    if hasattr(settings, "MAILERS"):
+        del settings.MAILERS
+    settings.EMAIL_BACKEND = "patterns.queued_mail.backend.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", smtp.port
+    mail = stored()
+    deliver(mail)
+    assert (mail.state, len(smtp.mails)) == ("sent", 1)
+
+
 @pytest.mark.parametrize("kind", ["console", "filebased", "locmem"])
 def test_other_backends_of_django_deliver_too(
     kind: str, settings: Any, tmp_path: Any, capsys: pytest.CaptureFixture[str]
@@ -487,6 +500,16 @@ def test_other_backends_of_django_deliver_too(
         assert "How are you?" in capsys.readouterr().out
     if kind == "filebased":
         assert b"How are you?" in next(tmp_path.glob("*.log")).read_bytes()
+
+
+def test_a_backend_that_took_nothing_and_says_no_more_is_tried_again(
+    smtp: SMTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mail = stored()
+    monkeypatch.setattr(EmailBackend, "send_messages", lambda self, messages: 0)
+    with pytest.raises(MailNotDelivered, match="took nothing and gave no reason"):
+        deliver(mail)
+    assert mail.state == "waiting"
 
 
 def test_the_task_completes_by_what_its_base_task_offers(

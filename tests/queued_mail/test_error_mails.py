@@ -204,6 +204,46 @@ def test_a_mail_server_that_is_away_is_told_to_stderr_alone(
     assert "ConnectionRefusedError" in capsys.readouterr().err
 
 
+def test_a_backend_without_a_timeout_sends_error_mails_too(
+    handler: ErrorMailHandler, settings: Any, tmp_path: Path
+) -> None:
+    path = "django.core.mail.backends.filebased.EmailBackend"
+    if hasattr(settings, "MAILERS"):
+        delivery = {"BACKEND": path, "OPTIONS": {"file_path": str(tmp_path)}}
+        settings.MAILERS = {**settings.MAILERS, "delivery": delivery}
+    else:
+        settings.EMAIL_FILE_PATH = str(tmp_path)
+        settings.QUEUED_MAIL_DELIVERY_BACKEND = path
+    fail("x")
+    eventually(lambda: not being_sent())
+    assert b"[Shop] ERROR: " in next(tmp_path.glob("*.log")).read_bytes()
+
+
+def test_a_record_that_cannot_be_written_is_told_to_stderr_and_disturbs_nobody(
+    handler: ErrorMailHandler, smtp: SMTPServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Past the logger: pytest's own handlers raise what the project's tell to stderr.
+    handler.handle(
+        logging.LogRecord("shop", logging.ERROR, "shop.py", 1, "%d", ("no number",), None)
+    )
+    assert "TypeError: %d format" in capsys.readouterr().err
+    assert arrived(smtp, 0) == []
+
+
+def test_where_no_thread_can_be_started_any_more_the_mail_is_sent_at_once(
+    handler: ErrorMailHandler, smtp: SMTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it is while the interpreter ends."""
+
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    with monkeypatch.context() as ending:
+        ending.setattr("patterns.queued_mail.error_mails.Thread.start", refuse)
+        fail("last words")
+    assert len(arrived(smtp)) == 1
+
+
 def test_the_last_words_of_a_process_are_mailed(smtp: SMTPServer, tmp_path: Path) -> None:
     script = (
         "import logging, django; django.setup();"

@@ -4,9 +4,7 @@ One row is replayed at once. Anything else is asked about on a page of its own, 
 moment that it was shown: what fails after that was not seen, and is not touched.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
@@ -16,43 +14,15 @@ from django.shortcuts import redirect
 
 from .. import failed as failed_set
 from ..errors import TasksHeld
-from ..selection import Group, by_index, count, groups
+from ..selection import Group, Selection, by_index, count, groups
 from . import choosing, forms, listing, permissions, progress, showing, words
+from .actions import REPLAY, Action
 
 if TYPE_CHECKING:
     from .pages import Pages
 
 GROUPS_SHOWN = 15
 SAMPLE_ROWS = 10
-
-
-@dataclass(frozen=True, kw_only=True)
-class Action:
-    """What can be done to failed tasks."""
-
-    name: str
-    verb: str
-    going_on: str
-    done: str
-    permission: str
-    run: Callable[..., failed_set.Outcome]
-    # One row is not asked about: it can fail again, and nothing is lost.
-    is_asked_about_one: bool
-
-
-REPLAY = Action(
-    **{"name": "replay", "verb": "Replay", "going_on": "Replaying", "done": "replayed"},
-    permission=permissions.REPLAY,
-    run=failed_set.replay,
-    is_asked_about_one=False,
-)
-DISCARD = Action(
-    **{"name": "discard", "verb": "Discard", "going_on": "Discarding", "done": "discarded"},
-    permission=permissions.DISCARD,
-    run=failed_set.discard,
-    is_asked_about_one=True,
-)
-ACTIONS = (REPLAY, DISCARD)
 
 
 def act(pages: "Pages", request: HttpRequest, action: Action) -> HttpResponse:
@@ -82,33 +52,36 @@ def _ask(
 ) -> HttpResponse:
     until = failed_set.now()
     choice = choice.fixed(until)
-    selection = choice.selection()
+    shown = _asked_about(action, choice.selection())
+    if not (total := shown["total"]):
+        pages.message_user(
+            request, "None of these tasks is in the failed set now.", messages.WARNING
+        )
+        return redirect(forms.back(pages, request))
+    title = f"{action.verb} {words.count(total, 'failed task')}?"
+    shown |= {"action": action, "choice": choice, "until": until}
+    shown |= {"back": forms.back(pages, request)}
+    shown |= {"hidden": forms.hidden(request, choice, total=str(total))}
+    return pages.page(request, "confirm.html", title, **shown)
+
+
+def _asked_about(action: Action, selection: Selection) -> dict[str, Any]:
+    """Return how many they are, what stays of them, and which."""
     with by_index():
         total = count(selection)
         found = groups(selection, GROUPS_SHOWN + 1)
         sample, _ = listing.failed(selection, 1)
         foreseen = failed_set.foreseen(selection) if action is REPLAY else {}
-    if not total:
-        pages.message_user(
-            request, "None of these tasks is in the failed set now.", messages.WARNING
-        )
-        return redirect(forms.back(pages, request))
     possible = total - sum(foreseen.values())
-    title = f"{action.verb} {words.count(total, 'failed task')}?"
-    return pages.page(
-        request,
-        "confirm.html",
-        title,
-        **{"action": action, "choice": choice, "total": total, "possible": possible},
-        counted=words.count(possible),
-        obstacles=[(words.count(number), why) for why, number in foreseen.items()],
-        groups=[_group(each) for each in found[:GROUPS_SHOWN]],
-        has_more_groups=len(found) > GROUPS_SHOWN,
-        sample=sample[:SAMPLE_ROWS],
-        back=forms.back(pages, request),
-        until=until,
-        hidden=forms.hidden(request, choice, total=str(total)),
-    )
+    return {
+        "total": total,
+        "possible": possible,
+        "counted": words.count(possible),
+        "obstacles": [(words.count(number), why) for why, number in foreseen.items()],
+        "groups": [_group(each) for each in found[:GROUPS_SHOWN]],
+        "has_more_groups": len(found) > GROUPS_SHOWN,
+        "sample": sample[:SAMPLE_ROWS],
+    }
 
 
 def _group(group: Group) -> dict[str, str]:
@@ -138,13 +111,13 @@ def _go_on(
 
 
 def _run(action: Action, choice: choosing.Choice, by: str, after: str | None) -> failed_set.Outcome:
+    # Where nothing was sent to go on from, they would be no fault of the request's.
+    of_request = () if after is None else (ValueError, DataError)
     try:
         return action.run(
             choice.selection(), by=by, seconds=progress.SECONDS_A_REQUEST, after=after
         )
-    except (ValueError, DataError) as error:
-        if after is None:
-            raise
+    except of_request as error:
         raise BadRequest("Where to go on from is not what was sent.") from error
 
 

@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 from ..models import State
 from ..selection import Selection
 from . import filters, listing, showing
-from .listing import MOST_COUNTED, ROWS_A_PAGE, Row
+from .listing import MOST_COUNTED, ROWS_A_PAGE
+from .row import Row
 
 SHOWN = (State.SCHEDULED, State.READY, State.PUBLISHED, State.RUNNING, State.DISCARDED)
 

@@ -17,6 +17,7 @@ from ..errors import TasksHeld
 from ..models import State
 from ..selection import Selection, by_index, count
 from . import acting, backlog, choosing, forms, listing, permissions, progress, words
+from .row import Row
 
 if TYPE_CHECKING:
     from .pages import Pages
@@ -94,7 +95,7 @@ def _ask(
     pages: "Pages",
     request: HttpRequest,
     choice: choosing.Choice,
-    rows: list[listing.Row],
+    rows: list[Row],
     total: int,
     running: Sequence[str] = (),
 ) -> HttpResponse:

@@ -10,7 +10,9 @@ from django.urls import path
 from .. import configuration
 from ..selection import Group, by_index, groups
 from . import acting, choosing, filters, listing, permissions, row_page, showing, words
+from .actions import ACTIONS, Action
 from .pages import LABEL, Pages
+from .row import Row
 
 # Of groups: a screen of them, and as many as a page can bear.
 GROUPS_SHOWN = 15
@@ -25,7 +27,7 @@ class FailedTaskAdmin(Pages):
         wrap, prefix = self.admin_site.admin_view, f"{LABEL}_{self.opts.model_name}"
         own = [
             path(f"{action.name}/", wrap(self._act(action)), name=f"{prefix}_{action.name}")
-            for action in acting.ACTIONS
+            for action in ACTIONS
         ]
         return [*own, *super().get_urls()]
 
@@ -50,7 +52,7 @@ class FailedTaskAdmin(Pages):
         permissions.allow(request, permissions.VIEW_FAILED)
         return row_page.row_page(self, request, object_id)
 
-    def _act(self, action: acting.Action) -> Any:
+    def _act(self, action: Action) -> Any:
         def view(request: HttpRequest) -> HttpResponse:
             return acting.act(self, request, action)
 
@@ -108,7 +110,7 @@ class FailedTaskAdmin(Pages):
     def _group(
         self,
         group: Group,
-        example: listing.Row | None,
+        example: Row | None,
         choice: choosing.Choice,
         actions: list[dict[str, str]],
     ) -> dict[str, Any]:
@@ -126,6 +128,6 @@ class FailedTaskAdmin(Pages):
     def _actions(self, request: HttpRequest) -> list[dict[str, str]]:
         return [
             {"name": action.name, "verb": action.verb, "address": self.address(action.name)}
-            for action in acting.ACTIONS
+            for action in ACTIONS
             if permissions.may(request, action.permission)
         ]

@@ -3,23 +3,16 @@
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db.models import Case, Func, IntegerField, Q, QuerySet, Value, When
-from django.db.models.fields import BinaryField, TextField
-from django.db.models.functions import Left, Length, Right
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from .. import configuration
-from ..models import Event, Kind, State, TaskRow
+from ..models import Event, Kind, State
 from ..obstacles import obstacle
-from . import acting, history, listing, permissions, showing, words
+from . import cut_row, history, listing, permissions, showing, words
+from .actions import ACTIONS, REPLAY
 
 if TYPE_CHECKING:
     from .pages import Pages
-
-# The newest of a history: one that fails each hour for a week is still read whole.
-EVENTS_SHOWN = 200
-LARGE = ("traceback", "error", "arguments", "shown", "options", "message")
 
 
 def row_page(pages: "Pages", request: HttpRequest, object_id: str) -> HttpResponse:
@@ -34,13 +27,13 @@ def row_page(pages: "Pages", request: HttpRequest, object_id: str) -> HttpRespon
     except ValueError as error:
         raise Http404(f"{object_id[:60]} is no task's id.") from error
     may_see = permissions.may(request, permissions.SEE_ARGUMENTS)
-    row: Any = _rows(may_see).filter(pk=pk).first()
+    row: Any = cut_row.row(pk, may_see)
     model = "taskrow" if row is not None and row.state != State.FAILED else "failedtask"
     if pages.opts.model_name != model and (
         row or permissions.may(request, permissions.VIEW_FAILED)
     ):
         return redirect(pages.address("change", pk, of=model))
-    events = list(_events(pk))[::-1] if row or model == pages.opts.model_name else []
+    events = cut_row.events(pk) if row or model == pages.opts.model_name else []
     context: dict[str, Any] = {"id": pk, "row": row, "may_see": may_see, "gone": _gone(events)}
     context["events"] = [history.shown(each) for each in events]
     if row is not None:
@@ -123,8 +116,8 @@ def _buttons(pages: "Pages", request: HttpRequest, row: Any) -> list[dict[str, s
         is_allowed = permissions.may(request, permissions.VIEW_TASKS, permissions.CANCEL)
         verbs = [("cancel", "Cancel", "taskrow")] if is_allowed else []
     elif row.state == State.FAILED:
-        allowed = [each for each in acting.ACTIONS if permissions.may(request, each.permission)]
-        possible = [each for each in allowed if each is not acting.REPLAY or not _obstacle(row)]
+        allowed = [each for each in ACTIONS if permissions.may(request, each.permission)]
+        possible = [each for each in allowed if each is not REPLAY or not _obstacle(row)]
         verbs = [(each.name, each.verb, "failedtask") for each in possible]
     else:
         verbs = []
@@ -138,44 +131,3 @@ def _obstacle(row: Any) -> str:
     if row.state != State.FAILED:
         return ""
     return obstacle(row.name, row.queue, plain=row.plain, has_arguments=row.has_arguments)
-
-
-def _rows(may_see: bool) -> QuerySet[TaskRow]:
-    """Return rows whose large columns are cut, or left out, by PostgreSQL."""
-    most = showing.PAGE_CHARACTERS
-    hidden = Value("", output_field=TextField())
-    nothing = Value(None, output_field=BinaryField())
-    return (
-        TaskRow.objects.using(configuration.database())
-        .defer(*LARGE)
-        .annotate(
-            cut_traceback=Right("traceback", most),
-            traceback_characters=Length("traceback"),
-            cut_error=Left("error", most),
-            cut_shown=Left("shown", most),
-            has_arguments=Case(When(~Q(arguments=""), then=Value(True)), default=Value(False)),
-            argument_bytes=_bytes("arguments"),
-            message_bytes=_bytes("message"),
-            cut_arguments=Left("arguments", most + 1) if may_see else hidden,
-            cut_options=Left("options", most) if may_see else hidden,
-            cut_message=_beginning("message") if may_see else nothing,
-        )
-    )
-
-
-def _bytes(column: str) -> Func:
-    return Func(column, function="octet_length", output_field=IntegerField())
-
-
-def _beginning(column: str) -> Func:
-    return Func(
-        *(column, Value(1), Value(showing.MESSAGE_BYTES)),
-        function="substring",
-        output_field=BinaryField(),
-    )
-
-
-def _events(pk: UUID) -> QuerySet[Event]:
-    """Return the newest events of a task, the newest first."""
-    events = Event.objects.using(configuration.database()).filter(task_id=pk)
-    return events.order_by("-at", "-id")[:EVENTS_SHOWN]

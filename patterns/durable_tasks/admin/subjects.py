@@ -4,21 +4,19 @@ import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import transaction
 
 from .. import arguments, configuration
 from ..hooks import Hooks
 from ..obstacles import task_of
-
-if TYPE_CHECKING:
-    from .listing import Row
+from .row import Row
 
 logger = logging.getLogger(__name__)
 
 
-def added(rows: "list[Row]") -> "list[Row]":
+def added(rows: list[Row]) -> list[Row]:
     """Return the rows with their subjects: one call of `describe` a task, not one a row."""
     of_task: dict[tuple[str, str], list[int]] = defaultdict(list)
     for position, row in enumerate(rows):
@@ -32,7 +30,7 @@ def added(rows: "list[Row]") -> "list[Row]":
 
 
 def _described(
-    name: str, queue: str, rows: "Sequence[Row]", positions: list[int]
+    name: str, queue: str, rows: Sequence[Row], positions: list[int]
 ) -> list[tuple[int, str]]:
     """Return what the task says about some of the rows; nothing where it fails, but for the log."""
     try:
@@ -48,7 +46,7 @@ def _described(
         return []
 
 
-def _call(row: "Row") -> Any:
+def _call(row: Row) -> Any:
     try:
         return arguments.decode(row.arguments or "")
     except Exception:  # not written by us: anything may be in it

@@ -26,16 +26,7 @@ __all__ = [
     "task_started",
 ]
 
-if TYPE_CHECKING or django.VERSION >= (6, 0):
-    from django.tasks import TaskContext, TaskResult, TaskResultStatus, task_backends
-    from django.tasks.backends.base import BaseTaskBackend
-    from django.tasks.base import Task, TaskError
-    from django.tasks.exceptions import InvalidTask, TaskResultDoesNotExist
-    from django.tasks.signals import task_enqueued, task_finished, task_started
-    from django.utils.json import normalize_json
-
-    TASKS_APP = ""
-else:
+if not TYPE_CHECKING and django.VERSION < (6, 0):
     from django_tasks import TaskContext, TaskResult, TaskResultStatus, task_backends
     from django_tasks.backends.base import BaseTaskBackend
     from django_tasks.base import Task, TaskError
@@ -46,6 +37,15 @@ else:
 
     # The app that has to be installed: its checks, and what logs the signals.
     TASKS_APP = "django_tasks"
+else:
+    from django.tasks import TaskContext, TaskResult, TaskResultStatus, task_backends
+    from django.tasks.backends.base import BaseTaskBackend
+    from django.tasks.base import Task, TaskError
+    from django.tasks.exceptions import InvalidTask, TaskResultDoesNotExist
+    from django.tasks.signals import task_enqueued, task_finished, task_started
+    from django.utils.json import normalize_json
+
+    TASKS_APP = ""
 
 # Generic in the stubs, and not in Django.
 AnyTask: TypeAlias = "Task[..., Any]"

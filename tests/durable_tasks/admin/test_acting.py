@@ -276,6 +276,14 @@ def test_one_that_is_gone_is_told(kim: Client) -> None:
     assert "Nothing was left to do" in page
 
 
+@pytest.mark.parametrize("address", [REPLAY, DISCARD])
+def test_a_question_about_none_is_not_asked(kim: Client, address: str) -> None:
+    """As when somebody else was quicker, or a filter matches nothing."""
+    for chosen in ({"id": [str(uuid4()), str(uuid4())]}, {"all": "1"}):
+        page = text_of(kim.get(address, chosen, follow=True))
+        assert "None of these tasks is in the failed set now." in page
+
+
 def test_after_the_ticked_ones_the_list_is_as_it_was_narrowed(kim: Client) -> None:
     row = fail("one", queue="mail")
     response = kim.post(REPLAY, {"id": row.pk, "back": "queue=mail&text=%C3%A4"})

@@ -186,6 +186,19 @@ def test_a_task_that_describes_itself_badly_hides_nothing(
     assert "shop.write_note" in listed(kim)
 
 
+def test_beside_arguments_that_cannot_be_read_the_others_are_described(
+    kim: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def describe(self: Any, each: Any) -> list[str]:
+        return [f"to <{args[0]}>" for args, _ in each]
+
+    monkeypatch.setattr(type(app.tasks["shop.write_note"]), "describe", describe, raising=False)
+    fail("pat@example.com")
+    fail("kim", arguments="no JSON")
+    rows = kim.get(FAILED).context["rows"]
+    assert sorted(row.subject for row, _ in rows) == ["", "to <pat@example.com>"]
+
+
 def test_secrets_stay_hidden_in_the_list(kim: Client) -> None:
     fail("pat", shown="[\"('pat', '***')\", \"{}\"]", arguments='[["pat", "hunter2"], {}]')
     assert "hunter2" not in kim.get(FAILED).content.decode()

@@ -218,6 +218,23 @@ def test_many_are_cancelled_a_few_seconds_at_a_time(
     assert states() == {State.FAILED: 2500}
 
 
+def test_a_backlog_that_takes_no_time_is_cancelled_in_one_request(
+    kim: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "SECONDS_A_REQUEST", 600)
+    wait(1500)
+    page = text_of(confirm(kim, CANCEL, kim.get(CANCEL, {"state": 1})))
+    assert "1,500 tasks cancelled" in page
+    assert states() == {State.FAILED: 1500}
+
+
+def test_several_that_have_all_ended_are_not_asked_about(kim: Client) -> None:
+    ended = [fail(n).pk for n in range(2)]
+    page = text_of(kim.post(CANCEL, {"id": ended}, follow=True))
+    assert "These tasks have ended, or begun to run." in page
+    assert states() == {State.FAILED: 2}
+
+
 @pytest.mark.parametrize("state", [State.RUNNING, State.FAILED, State.DISCARDED])
 def test_all_that_run_or_have_ended_cannot_be_cancelled_at_once(kim: Client, state: State) -> None:
     wait(3, State.RUNNING)

@@ -3,6 +3,7 @@
 import sys
 
 import django
+from celery.exceptions import SoftTimeLimitExceeded
 
 from durable_shop.models import Note
 from durable_shop.tasks import misbehave
@@ -53,6 +54,8 @@ def fails(how):
         raise OwnError("of two\nlines")
     if how == "exit":
         sys.exit("told to")
+    if how == "slow":
+        raise SoftTimeLimitExceeded("of 300 seconds")
     if how == "away":
         raise ConnectionError("away")
     raise ValueError("told to")

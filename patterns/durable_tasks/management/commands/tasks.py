@@ -1,17 +1,15 @@
 """`manage.py tasks`: list tasks that have not ended, and cancel them."""
 
 import json
-import sys
 from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import InterfaceError, OperationalError
 
 from ... import cancel, described, failed, selection, terminal
-from ...errors import TasksHeld
 from ...models import State
-from ...terminal import ABANDONED, counted, table, when, zone
+from ...terminal import counted, table, when, zone
+from .. import changing, choosing
 
 WAITING = (State.SCHEDULED, State.READY, State.PUBLISHED)
 STATES = {each.label: each for each in State}
@@ -29,16 +27,16 @@ class Command(BaseCommand):
         """What to do, and to which."""
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
         listing = actions.add_parser("list", help="the newest of them")
-        terminal.add_filters(listing, "enqueued")
+        choosing.add_filters(listing, "enqueued")
         listing.add_argument("--state", choices=STATES, help="default: all but failed, discarded")
         listing.add_argument(
             "--replayed", action="store_true", help="those that had failed and were replayed"
         )
-        terminal.add_limit(listing)
+        choosing.add_limit(listing)
         listing.add_argument("--json", action="store_true", help="write JSON")
         cancelling = actions.add_parser("cancel", help="those that wait")
-        terminal.add_filters(cancelling, "enqueued")
-        terminal.add_consent(cancelling)
+        choosing.add_filters(cancelling, "enqueued")
+        changing.add_consent(cancelling)
         cancelling.add_argument(
             "--running",
             action="store_true",
@@ -57,7 +55,7 @@ class Command(BaseCommand):
 
     def _list(self, options: dict[str, Any]) -> None:
         states = (STATES[options["state"]],) if options["state"] else (*WAITING, State.RUNNING)
-        chosen = terminal.selection(options, states=states, has_failed=options["replayed"])
+        chosen = choosing.selection(options, states=states, has_failed=options["replayed"])
         rows = [described.row(each) for each in selection.rows(chosen, options["limit"])]
         if options["json"]:
             self.stdout.write(described.as_json(rows))
@@ -68,9 +66,8 @@ class Command(BaseCommand):
 
     def _cancel(self, options: dict[str, Any]) -> None:
         states = (*WAITING, State.RUNNING) if options["running"] else WAITING
-        chosen = terminal.selection(options, states=states)
-        if chosen.is_everything() != options["all"]:
-            raise CommandError("Say which tasks to cancel: ids, filters, or --all.")
+        chosen = choosing.selection(options, states=states)
+        changing.refuse_unless_all_are_meant(chosen, options)
         until = failed.now()  # what is enqueued from now on was not counted
         chosen = replace(chosen, until=min(until, chosen.until or until))
         total = selection.count(chosen)
@@ -78,9 +75,7 @@ class Command(BaseCommand):
             self._tell(options, total)
             self._miss(chosen, options, total)
             return
-        asks = total > 1 and not options["yes"]
-        if asks and not terminal.agreed(f"Cancel {counted(total)}?"):
-            raise CommandError("Nothing was done.")
+        changing.refuse_unless_agreed(total, options)
         done = self._cancelled(chosen, options, total)
         self._tell(options, done)
         self._miss(chosen, options, done)
@@ -93,27 +88,13 @@ class Command(BaseCommand):
             )
 
     def _cancelled(self, chosen: selection.Selection, options: dict[str, Any], total: int) -> int:
-        done = 0
-
-        def progress(count: int) -> None:
-            nonlocal done
-            done = count
-            self._say(f"{count:,} of {total:,} cancelled")
-
-        try:
-            return cancel.cancel_all(chosen, by=terminal.person(options["by"]), progress=progress)
-        except TasksHeld as error:  # whole thousands before it are done
-            raise CommandError(str(error)) from error
-        except (OperationalError, InterfaceError) as error:
-            raise terminal.broken_off(done, total, "cancelled", error) from error
-        except KeyboardInterrupt:  # what was under way is undone
-            left = selection.count(chosen)
-            self._say(f"Stopped: of {counted(total)}, {left:,} are as they were.")
-            sys.exit(ABANDONED)
-
-    def _say(self, words: str) -> None:
-        """Tell a person; programs read the other stream. Not in the red of errors."""
-        self.stderr.write(words, lambda text: text)
+        return changing.carried_out(
+            cancel.cancel_all,
+            chosen,
+            **{"by": options["by"], "total": total, "word": "cancelled"},
+            stopped=lambda: f"{selection.count(chosen):,} are as they were",
+            stderr=self.stderr,
+        )
 
     def _tell(self, options: dict[str, Any], done: int) -> None:
         if options["json"]:

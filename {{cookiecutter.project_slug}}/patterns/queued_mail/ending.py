@@ -1,0 +1,1 @@
+{{ pattern("queued_mail/ending.py") }}

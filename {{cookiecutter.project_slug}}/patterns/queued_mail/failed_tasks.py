@@ -1,0 +1,1 @@
+{{ pattern("queued_mail/failed_tasks.py") }}

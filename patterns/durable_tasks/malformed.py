@@ -9,9 +9,9 @@ from kombu.utils.json import dumps
 
 from . import fresh
 from .arguments import HIDDEN, decode, redacted, show
-from .enqueue import new_id
 from .envelope import UNREADABLE
 from .message_calls import MessageCall
+from .new_row import new_id
 from .plain_rows import origin_of
 from .settle import stack, words
 

@@ -72,7 +72,7 @@ class StoredField(models.GeneratedField):
 class TaskRow(models.Model):
     """One task: the truth about it, of which a message on the broker is a hint."""
 
-    # The task's id in Celery. Made by `enqueue.new_id()`, in order of time: the index stays small.
+    # The task's id in Celery. Made by `new_row.new_id()`, in order of time: the index stays small.
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     name = models.TextField()
     queue = models.TextField()

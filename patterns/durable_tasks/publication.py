@@ -11,14 +11,16 @@ from django.db import connections
 from kombu.utils.json import dumps
 
 from . import configuration
-from .calls import CARRIER, IN_MESSAGE, priority, read_options
 from .locks import BOUNDED
+from .priorities import priority
+from .row_options import CARRIER, IN_MESSAGE, read_options
 from .settle import ERROR_CHARACTERS, clean, words
 
 logger = logging.getLogger(__name__)
 
 # Of a message's headers, as JSON. AMQP sends them in one frame, of 128 kB in most brokers, and a
-# larger one ends the connection: each time, until the row is gone. A call keeps to less (calls.py).
+# larger one ends the connection: each time, until the row is gone. A call keeps to less
+# (row_options.py).
 HEADER_BYTES = 65_536
 # The text of a row is in its headers once or twice, escaped: one that is so small is not measured.
 SMALL_BYTES = HEADER_BYTES // 16

@@ -21,7 +21,7 @@ from durable_shop import tasks
 from durable_shop.celery import app
 from durable_shop.models import Note
 
-from patterns.durable_tasks import claim, enqueue, lost, publication, upkeep
+from patterns.durable_tasks import claim, enqueue, lost, new_row, publication, upkeep
 from patterns.durable_tasks.errors import ArgumentsRefused, NotKept, OtherDatabase, QueueFull
 from patterns.durable_tasks.models import QueueRow, State, TaskRow
 from tests.servers import eventually
@@ -472,15 +472,15 @@ def test_a_sleeping_relay_is_notified_with_the_commit() -> None:
 
 
 def test_ids_of_a_process_are_in_the_order_in_which_it_enqueued() -> None:
-    ids = [enqueue.new_id() for _ in range(200)]
+    ids = [new_row.new_id() for _ in range(200)]
     assert ids == sorted(ids)
     assert len(set(ids)) == 200
     assert {(id.version, id.variant) for id in ids} == {(7, uuid.RFC_4122)}
 
 
 def test_what_error_trackers_print_of_locals_holds_no_arguments() -> None:
-    row = enqueue.NewRow(
-        id=enqueue.new_id(),
+    row = new_row.NewRow(
+        id=new_row.new_id(),
         name="n",
         queue="q",
         max_crashes=3,

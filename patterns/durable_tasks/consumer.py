@@ -13,6 +13,8 @@ from celery.worker.consumer import Consumer
 
 from . import malformed, unknown
 from .envelope import broken_connection_errors
+from .faults import fault_of, queue_of
+from .marks import PUBLICATION
 from .task import DurableTask
 
 logger = get_logger(__name__)
@@ -46,7 +48,7 @@ class DurableConsumer(Consumer):
 
         def on_task_received(message: Any) -> None:
             try:
-                if fault := malformed.fault_of(message):
+                if fault := fault_of(message):
                     self.keep_malformed(message, fault)
                 elif self._would_run_past_its_row(message.headers):
                     self._put_back(message)
@@ -88,7 +90,7 @@ class DurableConsumer(Consumer):
         headers = message.headers
         if "task" not in headers:  # the protocol of Celery 3
             self.keep_malformed(message, f"its task {exc} is not known to this worker")
-        elif unknown.PUBLICATION in headers:
+        elif PUBLICATION in headers:
             self._put_back(message)
         else:
             self._settle(message, lambda: unknown.keep_plain(self, message, exc))
@@ -105,7 +107,7 @@ class DurableConsumer(Consumer):
             row_id = malformed.keep(message, error, worker=str(self.hostname))
             logger.error(
                 "A message of queue %r cannot be a task, and is failed task %s: %s",
-                malformed.queue_of(message),
+                queue_of(message),
                 row_id,
                 error,
             )
@@ -116,14 +118,14 @@ class DurableConsumer(Consumer):
 
     def _would_run_past_its_row(self, headers: dict[str, Any]) -> bool:
         """Tell whether a durable message names a task that would run without its arguments."""
-        if unknown.PUBLICATION not in headers:
+        if PUBLICATION not in headers:
             return False
         task = self.app.tasks.get(str(headers.get("task")))
         return task is not None and not isinstance(task, DurableTask)
 
     def _put_back(self, message: Any) -> None:
         name, task_id = message.headers["task"], message.headers["id"]
-        publication, known = message.headers[unknown.PUBLICATION], self.app.tasks.get(name)
+        publication, known = message.headers[PUBLICATION], self.app.tasks.get(name)
         try:
             unknown.put_back(task_id, publication, name, known=known, worker=str(self.hostname))
         except Exception as error:  # the publication's lease ends, and it is published again

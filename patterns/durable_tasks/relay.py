@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from celery import Celery
 from django.db import DatabaseError, InterfaceError, connections, reset_queries
 
-from . import configuration, listening, locks, lost, publication
+from . import configuration, listening, locks, lost, marking, publication
 from .broker import Broker
 from .upkeep import Upkeep
 
@@ -201,11 +201,11 @@ class Relay:
         queue = waiting.queue
         if waiting.ended:
             lost.publish_again(queue, lambda: self.broker.depth(queue))
-        elif not waiting.has_ready or not publication.has_room(waiting.published):
+        elif not waiting.has_ready or not marking.has_room(waiting.published):
             return 0
         # First, and outside of the transaction: an outage marks nothing.
         producer, target = self.broker.producer(), self.broker.target(queue)
-        marked = publication.mark(queue)
+        marked = marking.mark(queue)
         if not marked:
             return 0
         count = publication.publish(self.app, producer, target, marked, self.broker.errors())

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import DatabaseError, connections, transaction
 
 from . import caps, configuration, locks, recovery
-from .publication import BY_INDEX
+from .marking import BY_INDEX
 
 logger = logging.getLogger(__name__)
 

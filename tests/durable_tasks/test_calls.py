@@ -20,8 +20,8 @@ from pydantic import BaseModel
 from patterns.durable_tasks import refusals
 from patterns.durable_tasks.app import DurableCelery
 from patterns.durable_tasks.errors import ArgumentsRefused, NotKept
+from patterns.durable_tasks.marks import RUN
 from patterns.durable_tasks.models import TaskRow
-from patterns.durable_tasks.task import RUN
 
 # Celery's own, of a class attribute that it takes all the same.
 pytestmark = pytest.mark.filterwarnings("ignore:\\s*The '.*' task attribute")

@@ -13,7 +13,7 @@ from django.db import connection, connections, transaction
 from durable_shop import tasks
 from durable_shop.celery import app
 
-from patterns.durable_tasks import cancel, failed, lost, pausing, publication, upkeep
+from patterns.durable_tasks import cancel, failed, lost, marking, pausing, publication, upkeep
 from patterns.durable_tasks.errors import TasksHeld
 from patterns.durable_tasks.models import Event, QueueRow, TaskRow
 from patterns.durable_tasks.relay import Relay
@@ -144,12 +144,12 @@ def test_a_message_that_somebody_holds_does_not_keep_others_from_being_found(
 
 
 @pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("write", [publication.unmark, publication.doubt])
+@pytest.mark.parametrize("write", [marking.unmark, marking.doubt])
 def test_what_was_not_sent_is_given_back_beside_a_row_that_somebody_holds(
     relay: Relay, write: Any
 ) -> None:
     held, other = enqueue(2)
-    marked = publication.mark("default")
+    marked = marking.mark("default")
     before = TaskRow.objects.get(id=other)
     with hanging(LOCK_TASK, held):
         write(marked)
@@ -164,7 +164,7 @@ def test_what_cannot_be_published_and_is_held_is_passed_over_and_not_said_to_hav
 ) -> None:
     (held,) = enqueue(1)
     TaskRow.objects.update(shown="not JSON")
-    (marked,) = publication.mark("default")
+    (marked,) = marking.mark("default")
     producer, target = relay.broker.producer(), relay.broker.target("default")
     with hanging(LOCK_TASK, held):
         assert publication.publish(app, producer, target, [marked]) == 0

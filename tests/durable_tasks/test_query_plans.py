@@ -19,7 +19,7 @@ from patterns.durable_tasks import (
     listening,
     lost,
     malformed,
-    publication,
+    marking,
     recovery,
     relay,
     unknown,
@@ -156,15 +156,15 @@ def test_relay_looks_and_marks_a_window() -> None:
 
     check(run)
     TaskRow.objects.filter(state=2).delete()
-    check(lambda: publication.mark("q1"), buffers=WINDOW_BUFFERS)
-    assert len(publication.mark("q1")) == 250
+    check(lambda: marking.mark("q1"), buffers=WINDOW_BUFFERS)
+    assert len(marking.mark("q1")) == 250
 
 
 def test_relay_unmarks_and_doubts_by_key() -> None:
     TaskRow.objects.filter(state=2).delete()
-    marked = publication.mark("q2")
-    check(lambda: publication.unmark(marked), buffers=WINDOW_BUFFERS)
-    check(lambda: publication.doubt(marked), buffers=WINDOW_BUFFERS)
+    marked = marking.mark("q2")
+    check(lambda: marking.unmark(marked), buffers=WINDOW_BUFFERS)
+    check(lambda: marking.doubt(marked), buffers=WINDOW_BUFFERS)
 
 
 def test_relay_promotes_expires_and_looks_at_leases() -> None:
@@ -216,7 +216,7 @@ def statements_on_a_fresh_connection() -> dict[str, tuple[str, Any]]:
             unknown._PUT_BACK,
             {**unknown_task, "publication": message[1]},
         ),
-        "an unpublishable one fails": (publication._FAIL, ["x", *message]),
+        "an unpublishable one fails": (marking._FAIL, ["x", *message]),
         "a message of ours fails": (malformed._FAIL_OWN, ["x", "x", "", b"x", "w", *message]),
         "a lost process' task is looked for": (recovery._OF_PROCESS, process),
         "a dead worker's tasks are looked for": (recovery._OF_WORKER, ["w"]),
@@ -279,5 +279,5 @@ def test_the_window_is_found_before_the_first_analyze() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM pg_statistic WHERE starelid = 'durable_tasks_task'::regclass")
     TaskRow.objects.filter(state=2, queue="q1").delete()
-    check(lambda: publication.mark("q1"), buffers=WINDOW_BUFFERS)
+    check(lambda: marking.mark("q1"), buffers=WINDOW_BUFFERS)
     check(upkeep.promote, buffers=THOUSAND_BUFFERS)

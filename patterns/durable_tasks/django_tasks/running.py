@@ -9,10 +9,10 @@ from kombu.utils.json import dumps
 
 from .. import configuration, settle
 from ..errors import NotKept
+from ..marks import RUN
 from ..models import TaskRow
 from ..row_options import read_options
 from ..run import Run
-from ..task import RUN
 from . import record, results
 from .framework import AnyResult, TaskContext, normalize_json, task_backends, task_started
 from .paths import CodeUnknown

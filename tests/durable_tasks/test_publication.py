@@ -12,8 +12,7 @@ from django.db import connection, connections, transaction
 from durable_shop import tasks
 from durable_shop.celery import app
 
-from patterns.durable_tasks import marking, publication
-from patterns.durable_tasks import relay as relays
+from patterns.durable_tasks import marking, publication, resting
 from patterns.durable_tasks.broker import Broker
 from patterns.durable_tasks.models import QueueRow, TaskRow
 from patterns.durable_tasks.relay import Relay
@@ -259,7 +258,7 @@ def test_a_queue_that_the_broker_refuses_rests_alone(
     relay: Relay, broker: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Given a key of another type under a queue's name, then no other waits for an outage."""
-    monkeypatch.setattr(relays, "PAUSE_SECONDS", 60.0)  # a rest that outlasts the turns below
+    monkeypatch.setattr(resting, "FIRST_SECONDS", 60.0)  # a rest that outlasts the turns below
     with redis.Redis.from_url(broker.url) as client:
         client.set("aaa", "no list")
         tasks.write_note.apply_async(["x"], queue="aaa")
@@ -282,7 +281,7 @@ def test_a_queue_that_the_broker_refuses_rests_alone(
         assert ids(broker) == sent
         assert tried.count("aaa") == 1
         client.delete("aaa")
-        relay._wrong_until.clear()  # its rest is over
+        relay._resting._until.clear()  # its rest is over
         relay.turn()
         assert len(ids(broker, "aaa")) == 1
     assert relay.refused == {}

@@ -21,9 +21,9 @@ from patterns.durable_tasks import (
     malformed,
     marking,
     recovery,
-    relay,
     unknown,
     upkeep,
+    waiting,
 )
 from patterns.durable_tasks.models import QueueRow, TaskRow
 
@@ -152,7 +152,7 @@ def test_enqueue_of_a_thousand_is_one_statement() -> None:
 def test_relay_looks_and_marks_a_window() -> None:
     def run() -> None:
         with connection.cursor() as cursor:
-            cursor.execute(relay._WAITING)
+            cursor.execute(waiting._WAITING)
 
     check(run)
     TaskRow.objects.filter(state=2).delete()

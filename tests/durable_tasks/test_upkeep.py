@@ -9,8 +9,9 @@ from django.db import OperationalError, connection
 from durable_shop import tasks
 from durable_shop.celery import app
 
-from patterns.durable_tasks import caps, configuration, relay, upkeep
+from patterns.durable_tasks import caps, configuration, naps, upkeep
 from patterns.durable_tasks.models import QueueRow, TaskRow
+from patterns.durable_tasks.relay import Relay
 from tests.durable_tasks.messages import ids
 from tests.durable_tasks.test_publication import enqueue
 
@@ -76,7 +77,7 @@ def test_a_count_that_the_database_refuses_is_said_and_not_tried_again_at_once(
 ) -> None:
     """Given rows that take longer to count than a statement may, then publishing goes on."""
     monkeypatch.setattr(caps, "_COUNT", "SELECT 'default', 1 FROM pg_sleep(60)")
-    publisher = relay.Relay(app)
+    publisher = Relay(app)
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = '500ms'")
     try:
@@ -124,8 +125,8 @@ def test_it_comes_after_a_task_that_is_hurried_and_not_later_than_in_an_idle_rel
 
 def test_a_relay_naps_for_half_the_time_that_a_window_takes_to_be_half_empty() -> None:
     window = configuration.window()
-    assert relay._until_half(window, None, 1) == relay.BUSY_SECONDS
-    assert relay._until_half(window, window - 1, 1) == relay.BUSY_SECONDS  # refilled meanwhile
-    assert relay._until_half(window - 1, window, 1) == relay.EMPTYING_SECONDS
+    assert naps._until_half(window, None, 1) == naps.BUSY_SECONDS
+    assert naps._until_half(window, window - 1, 1) == naps.BUSY_SECONDS  # refilled meanwhile
+    assert naps._until_half(window - 1, window, 1) == naps.EMPTYING_SECONDS
     # A tenth of it in 0.03 s: 0.12 s more to its half.
-    assert relay._until_half(window * 9 // 10, window, 0.03) == pytest.approx(0.06)
+    assert naps._until_half(window * 9 // 10, window, 0.03) == pytest.approx(0.06)

@@ -96,10 +96,7 @@ def _depth_fault(headers: Mapping[str, Any], message: Any) -> str:
 
 
 def _is_deep(value: Any, levels: int = MAX_DEPTH) -> bool:
-    if isinstance(value, Mapping):
-        value = value.values()
-    elif not isinstance(value, list | tuple):
-        return False
+    inside = value.values() if isinstance(value, Mapping) else value
     return levels == 0 or any(
-        _is_deep(each, levels - 1) for each in value if isinstance(each, dict | list | tuple)
+        _is_deep(each, levels - 1) for each in inside if isinstance(each, dict | list | tuple)
     )

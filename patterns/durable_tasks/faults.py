@@ -17,8 +17,6 @@ def fault_of(message: Any) -> str:
     Raises what decoding the body raises.
     """
     headers = message.headers
-    if not isinstance(headers, dict):
-        return "its headers are no object"
     if UNREADABLE in headers:
         return str(headers[UNREADABLE])
     payload = message.payload

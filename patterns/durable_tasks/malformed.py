@@ -59,7 +59,7 @@ def keep(
     Raises what the database raises. Crash before the message is acknowledged: it comes again, and
     is kept again; with a `task_id`, as the same row with one failure more. `worker` met it.
     """
-    headers = message.headers if isinstance(message.headers, dict) else {}
+    headers = message.headers
     if (own := _fail_own_row(message, headers, error, reason, worker)) is not None:
         return own
     values = [

@@ -1,0 +1,26 @@
+"""A hook says nothing where nobody overrides it, so that a base may add to what another one says."""
+
+from collections.abc import Sequence
+
+from patterns.durable_tasks.hooks import Call, Hooks
+
+CALLS: list[Call] = [((7,), {}), ((8,), {})]
+
+
+class Orders(Hooks):
+    """One of several bases of a project's tasks."""
+
+    def describe(self, each: Sequence[Call]) -> Sequence[str]:
+        return [said or f"order {args[0]}" for said, (args, _) in zip(super().describe(each), each)]
+
+    def described_as(self, text: str) -> Sequence[Call]:
+        return [*super().described_as(text), *(call for call in CALLS if text == "order")]
+
+
+def test_a_base_adds_to_the_hooks_that_it_overrides() -> None:
+    orders = Orders()
+    assert orders.describe(CALLS) == ["order 7", "order 8"]
+    assert orders.described_as("order") == CALLS
+    assert orders.message_headers() == {}
+    orders.on_replay(CALLS)
+    orders.on_discard(CALLS)

@@ -1,4 +1,4 @@
-"""A hook says nothing where nobody overrides it, so that a base may add to what another one says."""
+"""A hook says nothing where nobody overrides it: a base may add to what another one says."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,8 @@ class Orders(Hooks):
     """One of several bases of a project's tasks."""
 
     def describe(self, each: Sequence[Call]) -> Sequence[str]:
-        return [said or f"order {args[0]}" for said, (args, _) in zip(super().describe(each), each)]
+        said = zip(super().describe(each), each, strict=True)
+        return [words or f"order {args[0]}" for words, (args, _) in said]
 
     def described_as(self, text: str) -> Sequence[Call]:
         return [*super().described_as(text), *(call for call in CALLS if text == "order")]

@@ -11,7 +11,6 @@ from typing import Any
 from django.db import connections
 
 from . import configuration
-from .locks import BOUNDED
 from .settle import ERROR_CHARACTERS, clean, words
 
 logger = logging.getLogger(__name__)
@@ -30,14 +29,6 @@ class Marked:
     retries: int
 
 
-# Where the statistics are older than a burst of tasks, a planner that trusts them reads and sorts
-# all of it, for each window; the index's order needs no statistics. And no fsync is waited for.
-# Nor is any transaction waited for that hangs, nor one kept open by a relay that is frozen.
-BY_INDEX = f"""
-SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
-    set_config('enable_sort', 'off', true), set_config('synchronous_commit', 'off', true),
-    {BOUNDED}
-"""
 # A function (migration 0004), planned once a session. It locks the queue's row until the commit:
 # one relay marks a queue at a time, and a pause waits for it.
 _MARK = "SELECT * FROM durable_tasks_mark(%(queue)s, %(window)s, %(lease)s)"

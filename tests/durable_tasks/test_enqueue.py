@@ -21,7 +21,7 @@ from durable_shop import tasks
 from durable_shop.celery import app
 from durable_shop.models import Note
 
-from patterns.durable_tasks import claim, enqueue, lost, marking, new_row, upkeep
+from patterns.durable_tasks import claim, enqueue, lost, marking, new_row, promotion
 from patterns.durable_tasks.errors import ArgumentsRefused, NotKept, OtherDatabase, QueueFull
 from patterns.durable_tasks.models import QueueRow, State, TaskRow
 from tests.servers import eventually
@@ -294,7 +294,7 @@ def test_a_row_that_is_held_by_its_key_is_due_published_and_looked_for_as_others
     due_at, marked = TaskRow.objects.get().due_at, []
     with transaction.atomic():
         assert tasks.write_note.apply_async(("two",), unique_key="k").id == first.id
-        beside(upkeep.promote)
+        beside(promotion.promote)
         beside(lambda: marked.extend(marking.mark("default")))
         assert [str(row.id) for row in marked] == [first.id]
         TaskRow.objects.update(leased_until=timezone.now())

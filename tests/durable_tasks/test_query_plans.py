@@ -13,6 +13,7 @@ from durable_shop import tasks
 
 from patterns.durable_tasks import (
     claim,
+    discovery,
     figures,
     lag,
     lease,
@@ -20,9 +21,9 @@ from patterns.durable_tasks import (
     lost,
     malformed,
     marking,
+    promotion,
     recovery,
     unknown,
-    upkeep,
     waiting,
 )
 from patterns.durable_tasks.models import QueueRow, TaskRow
@@ -168,8 +169,8 @@ def test_relay_unmarks_and_doubts_by_key() -> None:
 
 
 def test_relay_promotes_expires_and_looks_at_leases() -> None:
-    check(upkeep.promote, buffers=THOUSAND_BUFFERS)
-    check(upkeep.discover, buffers=FEW_BUFFERS)
+    check(promotion.promote, buffers=THOUSAND_BUFFERS)
+    check(discovery.discover, buffers=FEW_BUFFERS)
 
 
 def test_relay_looks_for_lost_messages() -> None:
@@ -280,4 +281,4 @@ def test_the_window_is_found_before_the_first_analyze() -> None:
         cursor.execute("DELETE FROM pg_statistic WHERE starelid = 'durable_tasks_task'::regclass")
     TaskRow.objects.filter(state=2, queue="q1").delete()
     check(lambda: marking.mark("q1"), buffers=WINDOW_BUFFERS)
-    check(upkeep.promote, buffers=THOUSAND_BUFFERS)
+    check(promotion.promote, buffers=THOUSAND_BUFFERS)

@@ -50,13 +50,14 @@ def redacted(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple
     """Return the reprs of args and kwargs for logs and Flower, secret values hidden by name.
 
     `task` is None where this process does not know it: then nobody knows what a positional
-    argument is, and none is shown.
+    argument is, and none is shown. The same holds for a body whose parameters Python cannot tell.
     """
     words = (*configuration.redacted_names(), *getattr(task, "redact", ()))
-    if task is None:
+    known = None if task is None else positional_names(task.run)
+    if known is None:
         shown = [HIDDEN] * len(args)
     else:
-        names, rest = positional_names(task.run)
+        names, rest = known
         shown = [
             HIDDEN if _is_secret(names[n] if n < len(names) else rest, words) else hide(each, words)
             for n, each in enumerate(args)
@@ -89,12 +90,15 @@ def show(reprs: tuple[str, str]) -> str:
 
 
 @lru_cache(maxsize=1024)
-def positional_names(run: Any) -> tuple[tuple[str, ...], str]:
-    """Return the names of a body's positional parameters, and of the one that takes the rest."""
+def positional_names(run: Any) -> tuple[tuple[str, ...], str] | None:
+    """Return the names of a body's positional parameters, and of the one that takes the rest.
+
+    None for a compiled one that does not tell.
+    """
     try:
         parameters = inspect.signature(run).parameters.values()
     except (TypeError, ValueError):
-        return (), ""
+        return None
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     rest = [each.name for each in parameters if each.kind is inspect.Parameter.VAR_POSITIONAL]
     return tuple(each.name for each in parameters if each.kind in kinds), "".join(rest)

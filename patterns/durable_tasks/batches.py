@@ -1,4 +1,4 @@
-"""Replay or discard a batch of failed rows: those that can be, in one transaction."""
+"""Do something to a batch of failed rows: to those that can take it, in one transaction."""
 
 import logging
 from collections import Counter, defaultdict
@@ -13,7 +13,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from . import arguments, configuration
 from .enqueue import CHANNEL
 from .hooks import Hooks
-from .obstacles import NO_ARGUMENTS, obstacle, task_of
+from .obstacles import NO_ARGUMENTS, task_of
 from .settle import ERROR_CHARACTERS, clean, words
 
 logger = logging.getLogger(__name__)
@@ -86,45 +86,6 @@ class Operation:
             logger.exception("%s.%s() refuses %d rows.", task.name, self.hook, len(calls))
             return clean(f"{task.name}.{self.hook}() raised {words(error)}", ERROR_CHARACTERS)
         return ""
-
-
-# The state is the guard: of two who replay the same rows one finds them, and they run once. What a
-# plain task's recorder wrote may show no arguments, and no message goes without. A message that was
-# not understood says nothing about how the row, which has its arguments, ends now.
-REPLAY = Operation(
-    obstacle=lambda row: obstacle(
-        row.name, row.queue, plain=row.plain, has_arguments=row.has_arguments
-    ),
-    hook="on_replay",
-    statement="""
-WITH done AS (
-    UPDATE durable_tasks_task SET state = 1, retries = 0, crashes = 0, due_at = now(), reason = '',
-        expires_at = NULL, unknown_since = NULL, unique_key = NULL,
-        shown = CASE shown WHEN '' THEN '["***", "***"]' ELSE shown END,
-        message = NULL, worker = '', publication = NULL, claim = NULL, leased_until = NULL
-    WHERE id = ANY(%s) AND state = 4 RETURNING id, name
-), noted AS (
-    INSERT INTO durable_tasks_event (task_id, name, kind, by)
-    SELECT id, name, 'replayed', %s FROM done
-)
-SELECT id FROM done
-""",
-    notifies=True,
-)
-DISCARD = Operation(
-    obstacle=lambda row: "",
-    hook="on_discard",
-    statement="""
-WITH done AS (
-    UPDATE durable_tasks_task SET state = 5, discarded_at = now(), unique_key = NULL
-    WHERE id = ANY(%s) AND state = 4 RETURNING id, name
-), noted AS (
-    INSERT INTO durable_tasks_event (task_id, name, kind, by)
-    SELECT id, name, 'discarded', %s FROM done
-)
-SELECT id FROM done
-""",
-)
 
 
 def locked(cursor: Any, condition: str, values: Sequence[Any]) -> list[Chosen]:

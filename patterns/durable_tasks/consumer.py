@@ -13,13 +13,12 @@ from celery.worker.consumer import Consumer
 
 from . import malformed, unknown
 from .envelope import broken_connection_errors
+from .faults import fault_of, queue_of
+from .marks import PUBLICATION
 from .task import DurableTask
+from .unwritten import Unwritten
 
 logger = get_logger(__name__)
-
-# While the database is away: a message waits unacknowledged, and its write is tried again so often.
-PAUSE_SECONDS = 10
-Write = Callable[[], object]
 
 
 class DurableConsumer(Consumer):
@@ -36,7 +35,7 @@ class DurableConsumer(Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """As Celery's."""
-        self._waiting: list[tuple[Any, Write]] = []
+        self._unwritten = Unwritten(self)
         super().__init__(*args, **kwargs)
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], None]:
@@ -46,7 +45,7 @@ class DurableConsumer(Consumer):
 
         def on_task_received(message: Any) -> None:
             try:
-                if fault := malformed.fault_of(message):
+                if fault := fault_of(message):
                     self.keep_malformed(message, fault)
                 elif self._would_run_past_its_row(message.headers):
                     self._put_back(message)
@@ -79,23 +78,19 @@ class DurableConsumer(Consumer):
         """Keep a message that says that it is a task, and breaks the protocol."""
         self.keep_malformed(message, exc)
 
-    def on_unknown_message(self, body: Any, message: Any) -> None:
-        """Keep a message that names no task."""
-        self.keep_malformed(message, "it names no task: not published by Celery?")
-
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
         """Leave a durable task to a worker that knows it; keep a plain one as failed."""
         headers = message.headers
         if "task" not in headers:  # the protocol of Celery 3
             self.keep_malformed(message, f"its task {exc} is not known to this worker")
-        elif unknown.PUBLICATION in headers:
+        elif PUBLICATION in headers:
             self._put_back(message)
         else:
-            self._settle(message, lambda: unknown.keep_plain(self, message, exc))
+            self._unwritten.settle(message, lambda: unknown.keep_plain(self, message, exc))
 
     def on_close(self) -> None:
         """As Celery's; what waits belongs to the lost connection, and comes again."""
-        self._waiting.clear()
+        self._unwritten.clear()
         super().on_close()
 
     def keep_malformed(self, message: Any, error: Exception | str) -> None:
@@ -105,55 +100,27 @@ class DurableConsumer(Consumer):
             row_id = malformed.keep(message, error, worker=str(self.hostname))
             logger.error(
                 "A message of queue %r cannot be a task, and is failed task %s: %s",
-                malformed.queue_of(message),
+                queue_of(message),
                 row_id,
                 error,
             )
             exc = error if isinstance(error, Exception) else None
             signals.task_rejected.send(sender=self, message=message, exc=exc)
 
-        self._settle(message, write)
+        self._unwritten.settle(message, write)
 
     def _would_run_past_its_row(self, headers: dict[str, Any]) -> bool:
         """Tell whether a durable message names a task that would run without its arguments."""
-        if unknown.PUBLICATION not in headers:
+        if PUBLICATION not in headers:
             return False
         task = self.app.tasks.get(str(headers.get("task")))
         return task is not None and not isinstance(task, DurableTask)
 
     def _put_back(self, message: Any) -> None:
         name, task_id = message.headers["task"], message.headers["id"]
-        publication, known = message.headers[unknown.PUBLICATION], self.app.tasks.get(name)
+        publication, known = message.headers[PUBLICATION], self.app.tasks.get(name)
         try:
             unknown.put_back(task_id, publication, name, known=known, worker=str(self.hostname))
         except Exception as error:  # the publication's lease ends, and it is published again
             logger.warning("Task %s[%s] is unknown, and not put back: %s", name, task_id, error)
-        self._acknowledge(message)
-
-    def _settle(self, message: Any, write: Write) -> None:
-        """Write, then acknowledge; after those that wait already, if the database is away."""
-        self._waiting.append((message, write))
-        if len(self._waiting) == 1:
-            self._settle_waiting()
-
-    def _settle_waiting(self) -> None:
-        while self._waiting:
-            message, write = self._waiting[0]
-            try:
-                write()
-            except Exception as error:
-                logger.critical(
-                    "%d messages that cannot be tasks stay unacknowledged, and are tried again in"
-                    " %d s, since the database does not take them: %s",
-                    len(self._waiting),
-                    PAUSE_SECONDS,
-                    error,
-                )
-                self.timer.call_after(PAUSE_SECONDS, self._settle_waiting)
-                return
-            del self._waiting[0]
-            self._acknowledge(message)
-
-    def _acknowledge(self, message: Any) -> None:
-        if not message.acknowledged:
-            message.ack_log_error(logger, self.connection_errors)
+        self._unwritten.acknowledge(message)

@@ -5,8 +5,9 @@ from typing import Any
 
 from kombu.utils.json import dumps
 
-from . import arguments, calls, configuration, moments, refusals, settle
+from . import arguments, configuration, moments, priorities, refusals, settle
 from .errors import NotKept
+from .row_options import read_options
 from .run import Run
 
 # What retry() may change for the next attempt; the rest of the options stays as it was.
@@ -45,7 +46,7 @@ def decide(task: Any, run: Run, args: Any, kwargs: Any, options: Mapping[str, An
         arguments=encoded if is_changed else None,
         shown=arguments.show(shown) if is_changed else None,
         queue=None if queue is None else str(getattr(queue, "name", queue)),
-        rank=None if priority is None else calls.rank(task.app, priority),
+        rank=None if priority is None else priorities.rank(task.app, priority),
         options=_options(run, options),
     )
 
@@ -54,4 +55,4 @@ def _options(run: Run, options: Mapping[str, Any]) -> str | None:
     changed = {name: options[name] for name in CHANGEABLE if options.get(name) is not None}
     if not changed:
         return None
-    return str(dumps(calls.read_options(run.claim.options) | changed))
+    return str(dumps(read_options(run.claim.options) | changed))

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC
 from uuid import UUID
 
-from .batches import DISCARD, REPLAY, locked
+from .batches import locked
+from .discard import DISCARD
 from .models import State, TaskRow
 from .obstacles import obstacle
+from .replay import REPLAY
 from .selection import Group, Selection, count, groups, read, rows
 from .terminal import counted, printable
 from .walking import Outcome, Progress, in_transaction, now, walk

@@ -18,7 +18,7 @@ from celery.exceptions import Ignore
 
 from . import configuration, fresh
 from .claim import Claim
-from .unknown import PUBLICATION
+from .marks import PUBLICATION
 
 logger = logging.getLogger(__name__)
 

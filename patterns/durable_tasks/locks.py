@@ -1,13 +1,16 @@
 """Wait for other transactions a bounded time: one that hangs stops neither a relay nor a person."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import OperationalError, connections, transaction
+from django.db import DatabaseError, OperationalError, connections, transaction
 
 from . import configuration
 from .errors import TasksHeld
+
+logger = logging.getLogger(__name__)
 
 # What a relay or a person locks, others hold for milliseconds: who holds it for seconds hangs.
 LOCK_SECONDS = 3
@@ -17,6 +20,9 @@ IDLE_SECONDS = 10
 # Between a person's run the tasks' own hooks, which may do more.
 IDLE_SECONDS_OF_HOOKS = 60
 LOCK_NOT_AVAILABLE = "55P03"
+LOCK_REMEDY = (
+    "pg_stat_activity shows which session is idle in transaction; pg_terminate_backend(pid) ends it"
+)
 READ_ONLY = "25006"  # a primary that became a standby: another server is the database now
 
 # For one transaction alone: behind a pooler the session is somebody else's next.
@@ -78,6 +84,13 @@ def is_refusal(error: BaseException) -> bool:
     a right is missing. What refuses every write is as one that is away."""
     severity = getattr(getattr(error.__cause__, "diag", None), "severity_nonlocalized", None)
     return severity == "ERROR" and _code(error) != READ_ONLY  # others end the connection
+
+
+def say_refused(error: DatabaseError, what: str, remedy: str = LOCK_REMEDY) -> None:
+    """Log what the database refused; raise it where the database is away."""
+    if not is_refusal(error):
+        raise error
+    logger.error("%s: %s. To mend it, %s.", what, str(error).strip(), remedy)
 
 
 def _code(error: BaseException) -> str:

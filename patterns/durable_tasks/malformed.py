@@ -9,9 +9,10 @@ from kombu.utils.json import dumps
 
 from . import fresh
 from .arguments import HIDDEN, decode, redacted, show
-from .enqueue import new_id
-from .envelope import UNREADABLE
+from .faults import body_of, queue_of
+from .marks import PUBLICATION
 from .message_calls import MessageCall
+from .new_row import new_id
 from .plain_rows import origin_of
 from .settle import stack, words
 
@@ -20,9 +21,6 @@ NAME_CHARACTERS = 255
 ERROR_CHARACTERS = 10_000
 HEADERS_CHARACTERS = 100_000
 BODY_BYTES = 1_000_000
-# A message goes to a child by pickle, which ends near 500; the error there would cost the worker
-# one of the places in its pool, for good.
-MAX_DEPTH = 200
 UNREADABLE_CALL = MessageCall()
 
 # A plain task's message that comes again is its row, failed once more. Where the row waits or runs,
@@ -47,36 +45,6 @@ WHERE id = %s AND publication = %s AND state = 2 RETURNING id
 """
 
 
-def fault_of(message: Any) -> str:
-    """Return what is wrong with a message; "" where nothing is, or where Celery finds it itself.
-
-    Checked before Celery takes it, for some of it would raise later, in the worker's event loop.
-    Raises what decoding the body raises.
-    """
-    headers = message.headers
-    if not isinstance(headers, dict):
-        return "its headers are no object"
-    if UNREADABLE in headers:
-        return str(headers[UNREADABLE])
-    payload = message.payload
-    # In the protocol of Celery 3 the body says what the headers say now.
-    fields = {**payload, **headers} if isinstance(payload, dict) else headers
-    if "task" not in fields:
-        return "it names no task: not published by Celery?"
-    for key in ("task", "id"):
-        if not isinstance(fields.get(key), str) or not fields[key]:
-            return f"its {key} is {fields.get(key)!r:.100}, no text"
-    if not isinstance(fields.get("shadow"), str | None):
-        return f"its shadow is {fields['shadow']!r:.100}, no name"
-    return (
-        _limits_fault(fields.get("timelimit"))
-        or _stamps_fault(fields.get("stamped_headers"), fields.get("stamps"))
-        or ("task" in headers and _body_fault(payload))
-        or _depth_fault(headers, message)
-        or ""
-    )
-
-
 def keep(
     message: Any,
     error: BaseException | str,
@@ -91,22 +59,16 @@ def keep(
     Raises what the database raises. Crash before the message is acknowledged: it comes again, and
     is kept again; with a `task_id`, as the same row with one failure more. `worker` met it.
     """
-    headers = message.headers if isinstance(message.headers, dict) else {}
+    headers = message.headers
     if (own := _fail_own_row(message, headers, error, reason, worker)) is not None:
         return own
     values = [
-        clean(_name(headers), NAME_CHARACTERS),
-        clean(queue_of(message), NAME_CHARACTERS),
+        *(clean(each, NAME_CHARACTERS) for each in (_name(headers), queue_of(message))),
         bool(call.arguments),  # a task that is not durable: of a durable one the row has them
-        reason,
-        _text(error, message),
-        _stack(error),
-        body_of(message)[:BODY_BYTES],
-        call.arguments,
-        clean(_shown(call.arguments)) if call.arguments else "",
+        *(reason, _text(error, message), _stack(error), body_of(message)[:BODY_BYTES]),
+        *(call.arguments, clean(_shown(call.arguments)) if call.arguments else ""),
         _described(message, headers, call.options),
-        clean(worker, NAME_CHARACTERS),
-        clean(origin_of(headers.get("origin")), NAME_CHARACTERS),
+        *(clean(each, NAME_CHARACTERS) for each in (worker, origin_of(headers.get("origin")))),
     ]
     row_id = new_id() if task_id is None else task_id
     if not fresh.execute(_KEEP, [row_id, *values]):
@@ -124,27 +86,13 @@ def _fail_own_row(
     """
     try:
         row_id = UUID(str(headers["id"]))
-        publication = UUID(str(headers["durable_publication"]))
+        publication = UUID(str(headers[PUBLICATION]))
     except (KeyError, ValueError):
         return None
     body = body_of(message)[:BODY_BYTES]
     told = [reason, _text(error, message), _stack(error), body]
     values = [*told, clean(worker, NAME_CHARACTERS), row_id, publication]
     return row_id if fresh.execute(_FAIL_OWN, values) else None
-
-
-def queue_of(message: Any) -> str:
-    """Return the queue that a message came from, as far as it says; "" where it does not."""
-    address = message.delivery_info
-    return str(address.get("routing_key") or "") if isinstance(address, Mapping) else ""
-
-
-def body_of(message: Any) -> bytes:
-    """Return the body as it came; of an unreadable envelope, all that came."""
-    body = message.body
-    if isinstance(body, bytes | bytearray | memoryview):
-        return bytes(body)
-    return b"" if body is None else str(body).encode("utf-8", "backslashreplace")
 
 
 def clean(text: str, characters: int = ERROR_CHARACTERS) -> str:
@@ -162,57 +110,6 @@ def _text(error: BaseException | str, message: Any) -> str:
 
 def _stack(error: BaseException | str) -> str:
     return "" if isinstance(error, str) else stack(error)
-
-
-def _limits_fault(limits: Any) -> str:
-    if limits is None:
-        return ""
-    if isinstance(limits, list | tuple) and len(limits) == 2 and all(map(_is_limit, limits)):
-        return ""
-    return f"its time limits are {limits!r:.100}"
-
-
-def _is_limit(limit: Any) -> bool:
-    return limit is None or (isinstance(limit, int | float) and not isinstance(limit, bool))
-
-
-def _stamps_fault(names: Any, stamps: Any) -> str:
-    if names is not None and not (
-        isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
-    ):
-        return f"its stamped_headers are {names!r:.100}, no names"
-    if stamps is None or isinstance(stamps, dict):
-        return ""
-    return f"its stamps are {stamps!r:.100}, no object"
-
-
-def _body_fault(payload: Any) -> str:
-    if isinstance(payload, dict) and "args" in payload:  # Celery's hybrid of both protocols
-        return ""
-    if not isinstance(payload, list | tuple) or len(payload) != 3:
-        return "its body is no [args, kwargs, embed]"
-    args, kwargs, embed = payload
-    if not isinstance(args, list | tuple) or not isinstance(kwargs, dict):
-        return "its args are no array, or its kwargs no object"
-    return "" if embed is None or isinstance(embed, dict) else "what its body embeds is no object"
-
-
-def _depth_fault(headers: Mapping[str, Any], message: Any) -> str:
-    body = body_of(message)
-    brackets = body.count(b"[") + body.count(b"{")
-    if _is_deep(headers) or (brackets > MAX_DEPTH and _is_deep(message.payload)):
-        return f"it is nested more than {MAX_DEPTH} levels deep"
-    return ""
-
-
-def _is_deep(value: Any, levels: int = MAX_DEPTH) -> bool:
-    if isinstance(value, Mapping):
-        value = value.values()
-    elif not isinstance(value, list | tuple):
-        return False
-    return levels == 0 or any(
-        _is_deep(each, levels - 1) for each in value if isinstance(each, dict | list | tuple)
-    )
 
 
 def _name(headers: Mapping[str, Any]) -> str:

@@ -13,9 +13,9 @@ from celery.canvas import _chain, group, maybe_signature, signature
 from django.db import transaction
 
 from . import configuration
-from .calls import read_options
 from .claim import Claim
 from .refusals import is_durable
+from .row_options import read_options
 
 
 def refuse_unkept(task: "Task[Any, Any]", result: Any) -> None:

@@ -6,38 +6,22 @@ to the log. What Celery does not tell: a plain task whose worker was killed or w
 lost; one that ends in `Ignore`.
 """
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from billiard.einfo import ExceptionWithTraceback  # type: ignore[attr-defined]  # not in stubs
 from celery import signals
 from celery.app.task import Context
-from celery.exceptions import (
-    MaxRetriesExceededError,
-    Reject,
-    SoftTimeLimitExceeded,
-    Terminated,
-    TimeLimitExceeded,
-    WorkerLostError,
-)
-from celery.utils.serialization import UnpickleableExceptionWrapper
+from celery.exceptions import TimeLimitExceeded
 
 from . import fresh
+from .marks import PUBLICATION
 from .patience import in_time
+from .plain_errors import in_words, reason_of
 from .plain_rows import Ended, keep
 from .settle import words
 
-PUBLICATION = "durable_publication"  # the header of a message that belongs to a row
-REASONS = {
-    SoftTimeLimitExceeded: "time_limit",
-    TimeLimitExceeded: "time_limit",
-    WorkerLostError: "crashes",
-    Terminated: "crashes",
-    MaxRetriesExceededError: "retries",
-}
 # A durable task's message that was revoked is published again, for ever, unless its row says so.
 _CANCEL = """
 UPDATE durable_tasks_task SET state = 4, reason = 'cancelled', error = %s, traceback = '',
@@ -77,8 +61,8 @@ def on_failure(
         return  # told twice; the other time with the request
     if _is_plain(request):
         _recorded[0] = str(task_id)
-        error, trace = _told(exception, einfo)
-        reason = _reason(sender, request, exception)
+        error, trace = in_words(exception, einfo)
+        reason = reason_of(sender, request, exception)
         told = {"request": request, "args": args, "kwargs": kwargs}
         keep(Ended(task=sender, task_id=task_id, reason=reason, error=error, trace=trace, **told))
 
@@ -138,30 +122,3 @@ def _request(task: Any, task_id: str) -> Any:
 
 def _is_plain(request: Any) -> bool:
     return request is None or not (request.get(PUBLICATION) or request.get("is_eager"))
-
-
-def _told(exception: Any, einfo: Any) -> tuple[str, str]:
-    """Return the error in words and its traceback."""
-    # Celery hands on what can be pickled: of an error that cannot, its base class.
-    original = sys.exc_info()[1]
-    if isinstance(original, Exception) and original.__traceback__ is exception.__traceback__:
-        exception = original
-    if isinstance(exception, ExceptionWithTraceback):
-        exception = exception.exc
-    cause = getattr(exception, "reason", None)
-    if isinstance(exception, Reject) and isinstance(cause, BaseException):
-        exception = cause
-    trace = str(getattr(einfo, "traceback", "") or "")
-    if isinstance(exception, UnpickleableExceptionWrapper):
-        text = getattr(exception, "text", None) or exception.exc_args
-        return f"{exception.exc_cls_name}: {text}", trace
-    return words(exception), trace
-
-
-def _reason(task: Any, request: Any, exception: Any) -> str:
-    for kind, reason in REASONS.items():
-        if isinstance(exception, kind):
-            return reason
-    limit, retries = getattr(task, "max_retries", None), getattr(request, "retries", None) or 0
-    is_last = limit is not None and retries >= limit > 0
-    return "retries" if is_last and not getattr(exception, "is_permanent", False) else "error"

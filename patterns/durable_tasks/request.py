@@ -10,6 +10,7 @@ from celery.worker.request import Request
 
 from . import plain, recovery
 from .errors import TaskEnded
+from .marks import PUBLICATION
 from .patience import in_time
 from .settle import words
 
@@ -52,7 +53,7 @@ class DurableRequest(Request):
             return super().terminate(*args, **kwargs)
 
     def _record(self, write: Callable[..., None], error: str) -> None:
-        publication = self.request_dict.get("durable_publication")
+        publication = self.request_dict.get(PUBLICATION)
         if publication is not None:
             pid = getattr(self, "worker_pid", None)
             task = f"{self.name}[{self.id}]"

@@ -1,41 +1,24 @@
 """The base of a durable task: `delay()` inserts a row, a worker claims it, its end deletes it."""
 
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from importlib import import_module
 from typing import Any, Self
 
-from asgiref.sync import sync_to_async
 from celery import Celery, Task
-from celery.exceptions import Ignore, MaxRetriesExceededError, Reject
-from celery.result import AsyncResult
-from django.core.exceptions import SynchronousOnlyOperation
+from celery.exceptions import Ignore
 from django.db import InterfaceError, OperationalError, transaction
 
-from . import (
-    arguments,
-    calls,
-    claim,
-    configuration,
-    decisions,
-    enqueue,
-    fresh,
-    lease,
-    refusals,
-    settle,
-)
-from .errors import NotKept
-from .hooks import Hooks
+from . import arguments, claim, configuration, fresh, lease, refusals, settle
+from .asking import Asking
+from .doors import ClosedDoors
+from .marks import PUBLICATION, RUN
+from .retry import Retrying
 from .run import Completion, Run
 
-PUBLICATION = "durable_publication"  # the message's header that holds its token
-RUN = "durable_run"  # the attribute of Celery's request that holds the run
 CELERYS_OWN = "celery."
-RETRYS_OWN = {"args", "kwargs", "exc", "throw", "eta", "countdown", "max_retries"}
 
 
-class DurableTask(Hooks, Task):  # type: ignore[type-arg]  # generic in the stubs alone
+class DurableTask(Asking, Retrying, ClosedDoors):
     """A task that is a row until it has succeeded.
 
     Crash: it runs again, `max_crashes` times at most. Duplicate message: starts nothing. Rollback
@@ -93,9 +76,8 @@ class DurableTask(Hooks, Task):  # type: ignore[type-arg]  # generic in the stub
     def run_claimed(self, run: Run) -> Any:
         """Run the body of a claimed row in this request, and end the row."""
         following = super().__call__
-        if (
-            getattr(following, "__func__", None) is Task.__call__
-        ):  # it would push an empty request over ours
+        # Celery's own would push an empty request over ours.
+        if getattr(following, "__func__", None) is Task.__call__:
             following = self.run
 
         def body() -> Any:
@@ -120,109 +102,6 @@ class DurableTask(Hooks, Task):  # type: ignore[type-arg]  # generic in the stub
         run = self.request.get(RUN)
         return run.completing() if run is not None else _only_a_transaction()
 
-    def apply_async(  # type: ignore[override]  # what Celery lists one by one is passed through
-        self, args: Any = None, kwargs: Any = None, **options: Any
-    ) -> AsyncResult[Any]:
-        """Insert the task's row: in the caller's transaction, else in its own.
-
-        Takes Celery's options, and `unique_key`: while a task with that key has not started,
-        another one is not enqueued, and the first one's id returned. Raises `NotKept`,
-        `ArgumentsRefused`, `QueueFull`, `OtherDatabase`, TypeError for wrong arguments, and what
-        the database raises. The broker is not touched.
-        """
-        # Celery makes an empty request where none is being run.
-        run = self.request.get(RUN) if self.request_stack.top is not None else None
-        if run is not None and decisions.is_own_retry(run, options):
-            run.decision = decisions.decide(self, run, args, kwargs, options)
-            return self.AsyncResult(str(run.claim.id))
-        if not self.durable or self.app.conf.task_always_eager:
-            return self._apply_plain(args, kwargs, options)
-        row = calls.new_row(self.app, str(self.name), self, args, kwargs, options)
-        try:
-            return self.AsyncResult(str(enqueue.insert(row)))
-        except SynchronousOnlyOperation as error:
-            raise self._not_async() from error
-
-    def enqueue_many(
-        self, each: Iterable[tuple[Sequence[Any], Mapping[str, Any]]], **options: Any
-    ) -> list[str]:
-        """Enqueue this task for each `(args, kwargs)`, a thousand rows a statement; all or none.
-
-        Returns the ids, in order. Options hold for all.
-        """
-        if not self.durable:
-            return [str(self.apply_async(args, kwargs, **options)) for args, kwargs in each]
-        rows = calls.many(self.app, self, each, options)
-        try:
-            return [str(id) for id in enqueue.insert_many(rows)]
-        except SynchronousOnlyOperation as error:
-            raise self._not_async() from error
-
-    def replay_failed(
-        self, each: Iterable[tuple[Sequence[Any], Mapping[str, Any]]], *, by: str
-    ) -> list[str]:
-        """Replay this task's failed rows that have these `(args, kwargs)`, in the open transaction.
-
-        `by` is who asks. Returns the encoded arguments of those that were there. Two at once: one
-        finds none.
-        """
-        # Not imported above: its models need Django's apps, which may be loaded after this module.
-        failed = import_module(f"{__package__}.failed")
-        encoded = [arguments.encode(str(self.name), *call, limit=sys.maxsize) for call in each]
-        replayed: list[str] = failed.replay_failed_of(str(self.name), encoded, by=by)
-        return replayed
-
-    async def adelay(self, *args: Any, **kwargs: Any) -> AsyncResult[Any]:
-        """As `delay()`, for async callers."""
-        return await self.aapply_async(args, kwargs)
-
-    async def aapply_async(
-        self, args: Any = None, kwargs: Any = None, **options: Any
-    ) -> AsyncResult[Any]:
-        """As `apply_async()`, for async callers."""
-        return await sync_to_async(self.apply_async)(args, kwargs, **options)
-
-    def delay_on_commit(self, *args: Any, **kwargs: Any) -> AsyncResult[Any] | None:
-        """As `delay()`: the row commits with the transaction that is open."""
-        return self.apply_async_on_commit(args, kwargs)
-
-    def apply_async_on_commit(
-        self, args: Any = None, kwargs: Any = None, **options: Any
-    ) -> AsyncResult[Any] | None:
-        """As `apply_async()`; for a plain task, published after the commit, or lost in the log."""
-        if self.durable:
-            return self.apply_async(args, kwargs, **options)
-
-        def publish() -> None:
-            self.apply_async(args, kwargs, **options)
-
-        transaction.on_commit(publish, using=configuration.database(), robust=True)
-        return None
-
-    def retry(self, *args: Any, **kwargs: Any) -> Any:
-        """As Celery's, for a durable run: what it asks for is written when the body has ended.
-
-        Crash before that: the attempt counts as crashed, not as retried. Raises `NotKept` for an
-        option that a retry does not change. The error that says that retries are used up shows
-        the arguments redacted.
-        """
-        if self.request.get(RUN) is not None:
-            decisions.refuse(self, {key: kwargs[key] for key in kwargs.keys() - RETRYS_OWN})
-        try:
-            return super().retry(*args, **kwargs)
-        except MaxRetriesExceededError as error:
-            # A body's own error goes on as it is; Celery's would print the arguments.
-            if error is kwargs.get("exc"):
-                raise
-            shown = arguments.redacted(self, error.task_args or (), error.task_kwargs or {})
-        except Reject as refused:  # Celery's answer to what apply_async() raised
-            if self.request.get(RUN) is None or not isinstance(refused.args[0], Exception):
-                raise
-            raise refused.args[0] from None
-        raise self.MaxRetriesExceededError(
-            f"Can't retry {self.name}[{self.request.id}] args:{shown[0]} kwargs:{shown[1]}"
-        )
-
     def attempt_fails(self, run: Run, error: BaseException) -> None:
         """Do nothing; told why an attempt fails or is retried, rolled back and not written yet.
 
@@ -232,66 +111,9 @@ class DurableTask(Hooks, Task):  # type: ignore[type-arg]  # generic in the stub
     def attempt_failed(self, run: Run, error: BaseException) -> None:
         """Do nothing; told once it is written that an attempt has failed, and is not retried."""
 
-    def map(self, it: Any) -> Any:
-        """Raise `NotKept` for a durable task."""
-        self._refuse_loop("map")
-        return super().map(it)
-
-    def starmap(self, it: Any) -> Any:
-        """Raise `NotKept` for a durable task."""
-        self._refuse_loop("starmap")
-        return super().starmap(it)
-
-    def chunks(self, it: Any, n: int) -> Any:
-        """Raise `NotKept` for a durable task."""
-        self._refuse_loop("chunks")
-        return super().chunks(it, n)
-
-    def replace(self, sig: Any) -> Any:
-        """Raise `NotKept` in a durable run."""
-        if self.request.get(RUN) is not None:
-            raise NotKept(f"{self.name}: replace() is not kept; enqueue the other task instead.")
-        return super().replace(sig)
-
-    def add_to_chord(self, sig: Any, lazy: bool = False) -> Any:
-        """Raise `NotKept` in a durable run."""
-        if self.request.get(RUN) is not None:
-            raise NotKept(f"{self.name}: chords are not kept; enqueue the other task instead.")
-        return super().add_to_chord(sig, lazy)  # type: ignore[call-overload]  # of literals
-
     def _before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
         if self.request.get(PUBLICATION) is None:  # no row: a plain task, or called eagerly
             type(self).before_start(self, task_id, args, kwargs)
-
-    def _refuse_loop(self, name: str) -> None:
-        if self.durable:
-            raise NotKept(
-                f"{self.name}: {name}() would run it from one plain message that may be lost; use"
-                " enqueue_many([(args, kwargs), ...])."
-            )
-
-    def _not_async(self) -> NotKept:
-        """Name the remedy where Django refuses to be used in an event loop."""
-        return NotKept(
-            f"{self.name}: in async code, await adelay() or aapply_async(); for a signature or"
-            " enqueue_many(), await sync_to_async(...)(...)."
-        )
-
-    def _apply_plain(self, args: Any, kwargs: Any, options: dict[str, Any]) -> AsyncResult[Any]:
-        """Publish as Celery does, bounded and redacted all the same."""
-        unique_key = options.pop("unique_key", None)
-        if unique_key is not None and not self.durable:
-            raise NotKept(f"{self.name} is not durable: nothing holds its unique_key.")
-        refusals.loops(self.app, str(self.name), kwargs or {})
-        if (options.get("serializer") or self.serializer) == "json":
-            limit = self.max_argument_bytes or configuration.max_argument_bytes()
-            arguments.encode(str(self.name), args or (), kwargs or {}, limit)
-        shown = arguments.redacted(self, args or (), kwargs or {})
-        if carried := self.message_headers():
-            options["headers"] = {**carried, **(options.get("headers") or {})}
-        options.setdefault("argsrepr", shown[0])
-        options.setdefault("kwargsrepr", shown[1])
-        return super().apply_async(args, kwargs, **options)
 
     def _claim(self, publication: str) -> claim.Claim | None:
         if fresh.is_stuck():  # a plain task before this one was interrupted

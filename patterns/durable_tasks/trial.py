@@ -13,8 +13,8 @@ from django.db import connections
 from psycopg.pq import TransactionStatus
 
 from . import arguments, claim, configuration, settle
-from .calls import CARRIER, read_options
 from .models import State, TaskRow
+from .row_options import CARRIER, read_options
 from .run import Run
 
 

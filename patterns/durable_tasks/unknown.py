@@ -21,8 +21,6 @@ from .plain_rows import own_id, uuid_of
 
 logger = logging.getLogger(__name__)
 
-# The header of a durable task's message: the token without which it starts nothing.
-PUBLICATION = "durable_publication"
 # Often enough that a new worker gets it soon, seldom enough that old ones do little else.
 PAUSE_SECONDS = 10
 

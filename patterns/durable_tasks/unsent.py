@@ -6,8 +6,8 @@ from typing import Any
 from celery import Celery
 
 from . import arguments, calls, configuration, fresh, refusals
-from .enqueue import new_id
 from .errors import ArgumentsRefused
+from .new_row import new_id
 from .patience import in_time
 from .plain_rows import NAME_CHARACTERS
 from .settle import ERROR_CHARACTERS, clean, stack, words

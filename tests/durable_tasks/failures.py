@@ -6,8 +6,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from patterns.durable_tasks.enqueue import new_id
 from patterns.durable_tasks.models import Event, TaskRow
+from patterns.durable_tasks.new_row import new_id
 
 _FAIL = """
 INSERT INTO durable_tasks_task (id, name, queue, state, reason, error, arguments, shown, retries,

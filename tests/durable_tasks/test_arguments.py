@@ -55,6 +55,15 @@ def test_a_plain_task_has_the_limit_too() -> None:
         tasks.plain.delay("x" * 70_000)
 
 
+def test_of_a_body_whose_parameters_python_does_not_know_no_argument_is_shown() -> None:
+    """Given one that is compiled: nobody can tell which argument is the secret."""
+
+    class Compiled:
+        run, redact = staticmethod(dict), ()
+
+    assert arguments.redacted(Compiled, (CANARY,), {"order": 7}) == ("('***',)", "{'order': 7}")
+
+
 def test_secrets_are_hidden_by_the_names_of_arguments_at_any_depth() -> None:
     def body(user: Any, password: Any, *tokens: Any, **more: Any) -> None:
         pass

@@ -9,7 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from celery import Task, chain, group
+from celery import Task, chain, chord, group
+from celery._state import _task_stack  # type: ignore[attr-defined]  # not in the stubs
 from celery.exceptions import QueueNotFound
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -20,8 +21,8 @@ from pydantic import BaseModel
 from patterns.durable_tasks import refusals
 from patterns.durable_tasks.app import DurableCelery
 from patterns.durable_tasks.errors import ArgumentsRefused, NotKept
+from patterns.durable_tasks.marks import RUN
 from patterns.durable_tasks.models import TaskRow
-from patterns.durable_tasks.task import RUN
 
 # Celery's own, of a class attribute that it takes all the same.
 pytestmark = pytest.mark.filterwarnings("ignore:\\s*The '.*' task attribute")
@@ -56,6 +57,16 @@ def routes(which: Any) -> Iterator[None]:
     app.conf.task_routes = None
     app.amqp.flush_routes()
     app.amqp.__dict__.pop("router", None)
+
+
+@contextmanager
+def current(task: Any) -> Iterator[None]:
+    """Let a task be the one whose body is running, as Celery's worker does."""
+    _task_stack.push(task)
+    try:
+        yield
+    finally:
+        _task_stack.pop()
 
 
 def row() -> TaskRow:
@@ -370,6 +381,19 @@ def test_a_queue_that_nobody_declared_is_refused_where_celery_would() -> None:
     assert row().queue == "celery"
 
 
+def test_a_task_that_another_enqueues_has_its_priority_where_celery_is_told_so() -> None:
+    add.push_request(id="11111111-1111-4111-8111-111111111111", delivery_info={"priority": 6})
+    app.conf.task_inherit_parent_priority = True
+    try:
+        with current(add):
+            other.delay()
+            other.apply_async(priority=3)
+    finally:
+        app.conf.task_inherit_parent_priority = False
+        add.pop_request()
+    assert list(TaskRow.objects.order_by("id").values_list("rank", flat=True)) == [6, 3]
+
+
 def test_on_amqp_a_large_priority_goes_first() -> None:
     app.conf.broker_url = "amqp://127.0.0.1:1//"
     try:
@@ -437,6 +461,12 @@ def test_a_later_step_is_refused_at_the_call_too(bad: str) -> None:
     assert not TaskRow.objects.exists()
 
 
+def test_a_chord_that_would_follow_is_refused_at_the_call_too() -> None:
+    with pytest.raises(NotKept, match="A chain with a chord in it"):
+        add.apply_async((1,), link=chord([add.si(1)], other.s()))
+    assert not TaskRow.objects.exists()
+
+
 def test_map_starmap_and_chunks_are_refused() -> None:
     for loop in (add.map, add.starmap, lambda it: add.chunks(it, 2)):
         with pytest.raises(NotKept, match="enqueue_many"):
@@ -488,6 +518,11 @@ def test_headers_that_may_not_fit_a_brokers_frame_are_refused(
 def test_headers_and_next_steps_that_do_not_travel_may_be_larger() -> None:
     add.apply_async([1], headers={"trace": "x" * 32_000}, link=other.si("x" * 40_000))
     assert TaskRow.objects.count() == 1
+
+
+def test_options_that_are_no_json_are_refused() -> None:
+    with pytest.raises(ArgumentsRefused, match=r"options of calls\.add are not JSON"):
+        add.apply_async((1,), headers={"user": object()})
 
 
 def test_a_chain_of_a_megabyte_is_refused() -> None:

@@ -4,7 +4,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,17 +13,19 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from celery import Celery
-from celery.exceptions import SoftTimeLimitExceeded
+from celery.exceptions import Ignore, SoftTimeLimitExceeded
 from django.db import connection, transaction
 from django.utils import timezone
 from durable_shop import tasks
 from durable_shop.celery import app
+from durable_shop.models import Note
 
 from patterns.durable_tasks import claim as claim_module
 from patterns.durable_tasks.cancel import cancel
 from patterns.durable_tasks.claim import claim, is_dead_here, process_name
 from patterns.durable_tasks.models import QueueRow, State, TaskRow
 from tests.durable_tasks.conftest import Start, all_done, notes
+from tests.durable_tasks.test_consumer import database_away
 from tests.servers import eventually
 
 SOON = timedelta(seconds=30)
@@ -50,6 +53,39 @@ def test_a_message_starts_its_row_once() -> None:
     assert stored.process == process_name(os.getpid())
     assert stored.leased_until is not None
     assert stored.leased_until > timezone.now() + SOON
+
+
+@contextmanager
+def taken(row: TaskRow) -> Iterator[None]:
+    """Let the task be run by a worker that has taken the row's message."""
+    told = {"durable_publication": str(row.publication), "hostname": "w@test"}
+    tasks.write_note.push_request(id=str(row.id), called_directly=False, **told)
+    try:
+        yield
+    finally:
+        tasks.write_note.pop_request()
+
+
+def test_a_message_that_meets_no_database_ends_and_its_row_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(claim_module, "CLAIM_FOR_SECONDS", 0)
+    row = published()
+    with taken(row), database_away(), pytest.raises(Ignore, match=r"Not claimed; .* row is there"):
+        tasks.write_note()
+    assert TaskRow.objects.get().state == State.PUBLISHED
+
+
+def test_a_block_that_a_plain_task_left_open_is_dropped_before_the_next_claim() -> None:
+    """Given a time limit that struck in the middle of it."""
+    row = published()
+    transaction.atomic().__enter__()
+    Note.objects.create(text="of the interrupted one")
+    with taken(row):
+        assert tasks.write_note._claim(str(row.publication)) is not None
+    assert not connection.in_atomic_block
+    assert notes() == []
+    assert TaskRow.objects.get().state == State.RUNNING
 
 
 def test_a_stale_publication_starts_nothing() -> None:

@@ -109,8 +109,10 @@ def test_the_protocol_of_celery_3_is_understood_and_checked(
     start_worker()
     body = {"task": "shop.plain", "args": ["old"], "kwargs": {}, "retries": 0}
     bodies = [body | {"id": str(uuid4()), "timelimit": 5}, body, body | {"id": str(uuid4())}]
+    bodies += [bodies[-1] | {"task": "shop.forgotten"}]
     push(broker.url, *(good | {"headers": {}, "body": encoded(each)} for each in bodies))
-    eventually(lambda: notes() == ["old"] and len(rows_of("malformed")) == 2)
+    eventually(lambda: notes() == ["old"] and len(rows_of("malformed")) == 3)
+    assert "its task 'shop.forgotten' is not known" in rows_of("malformed")[-1].error
 
 
 def test_remote_control_that_is_no_message_does_not_end_the_worker(

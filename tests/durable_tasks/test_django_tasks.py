@@ -14,7 +14,7 @@ from durable_shop import settings as shop_settings
 from durable_shop import work
 from durable_shop.celery import app as shop
 
-from patterns.durable_tasks import calls, cancel, cleanup, failed
+from patterns.durable_tasks import cancel, cleanup, failed, priorities
 from patterns.durable_tasks.app import DurableCelery
 from patterns.durable_tasks.django_tasks import DurableBackend, framework, record
 from patterns.durable_tasks.errors import ArgumentsRefused
@@ -132,7 +132,7 @@ def test_a_brokers_message_has_its_priority_the_brokers_way_round(
 ) -> None:
     # In Redis the lowest number goes first, in AMQP the largest.
     monkeypatch.setitem(shop.conf, "broker_write_url", url)
-    assert [calls.priority(shop, rank) for rank in (-100, -1, 1, 100)] == expected
+    assert [priorities.priority(shop, rank) for rank in (-100, -1, 1, 100)] == expected
 
 
 def test_run_after_is_when_it_is_due() -> None:

@@ -21,7 +21,7 @@ from durable_shop import tasks
 from durable_shop.celery import app
 from durable_shop.models import Note
 
-from patterns.durable_tasks import claim, enqueue, lost, publication, upkeep
+from patterns.durable_tasks import claim, enqueue, lost, marking, new_row, promotion
 from patterns.durable_tasks.errors import ArgumentsRefused, NotKept, OtherDatabase, QueueFull
 from patterns.durable_tasks.models import QueueRow, State, TaskRow
 from tests.servers import eventually
@@ -294,17 +294,17 @@ def test_a_row_that_is_held_by_its_key_is_due_published_and_looked_for_as_others
     due_at, marked = TaskRow.objects.get().due_at, []
     with transaction.atomic():
         assert tasks.write_note.apply_async(("two",), unique_key="k").id == first.id
-        beside(upkeep.promote)
-        beside(lambda: marked.extend(publication.mark("default")))
+        beside(promotion.promote)
+        beside(lambda: marked.extend(marking.mark("default")))
         assert [str(row.id) for row in marked] == [first.id]
         TaskRow.objects.update(leased_until=timezone.now())
     with transaction.atomic():
         tasks.write_note.apply_async(("three",), unique_key="k")
         beside(lambda: lost.publish_again("default", lambda: 0))
         assert TaskRow.objects.get().state == State.READY
-        beside(lambda: marked.extend(publication.mark("default")))
-        beside(lambda: publication.doubt(marked))
-        beside(lambda: publication.unmark(marked))
+        beside(lambda: marked.extend(marking.mark("default")))
+        beside(lambda: marking.doubt(marked))
+        beside(lambda: marking.unmark(marked))
         assert (TaskRow.objects.get().state, TaskRow.objects.get().due_at) == (State.READY, due_at)
 
 
@@ -472,15 +472,15 @@ def test_a_sleeping_relay_is_notified_with_the_commit() -> None:
 
 
 def test_ids_of_a_process_are_in_the_order_in_which_it_enqueued() -> None:
-    ids = [enqueue.new_id() for _ in range(200)]
+    ids = [new_row.new_id() for _ in range(200)]
     assert ids == sorted(ids)
     assert len(set(ids)) == 200
     assert {(id.version, id.variant) for id in ids} == {(7, uuid.RFC_4122)}
 
 
 def test_what_error_trackers_print_of_locals_holds_no_arguments() -> None:
-    row = enqueue.NewRow(
-        id=enqueue.new_id(),
+    row = new_row.NewRow(
+        id=new_row.new_id(),
         name="n",
         queue="q",
         max_crashes=3,

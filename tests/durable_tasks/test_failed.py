@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from celery import Celery, Task
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from durable_shop import tasks
 from durable_shop.celery import app
@@ -328,6 +328,23 @@ def test_arguments_that_no_hook_could_read_stay() -> None:
 
 
 # Discarding
+
+
+def test_a_database_that_goes_away_in_a_hook_is_not_the_fault_of_the_rows(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def end_session(task: Task, each: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    app.task(name="failed.ends", on_replay=end_session, shared=False)(tasks.write)
+    fail("x", name="failed.ends")
+    with pytest.raises(OperationalError):
+        replay()
+    connection.close()
+    app.tasks.unregister("failed.ends")
+    assert states() == {4: 1}
+    assert "refuses" not in caplog.text
 
 
 def test_a_discarded_row_is_history() -> None:

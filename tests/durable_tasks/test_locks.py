@@ -13,7 +13,15 @@ from django.db import connection, connections, transaction
 from durable_shop import tasks
 from durable_shop.celery import app
 
-from patterns.durable_tasks import cancel, failed, lost, pausing, publication, upkeep
+from patterns.durable_tasks import (
+    cancel,
+    failed,
+    lost,
+    marking,
+    pausing,
+    promotion,
+    publication,
+)
 from patterns.durable_tasks.errors import TasksHeld
 from patterns.durable_tasks.models import Event, QueueRow, TaskRow
 from patterns.durable_tasks.relay import Relay
@@ -103,9 +111,10 @@ def test_a_table_that_is_locked_is_told_from_a_database_that_is_away(
 FROZEN_RELAY = """
 import django, os, signal
 django.setup()
-from patterns.durable_tasks import upkeep
-with upkeep._transaction() as cursor:
-    cursor.execute(upkeep._PROMOTE, [upkeep.AT_ONCE])
+from patterns.durable_tasks import promotion
+from patterns.durable_tasks.by_index import by_index
+with by_index() as cursor:
+    cursor.execute(promotion._PROMOTE, [promotion.AT_ONCE])
     print("promoted", cursor.rowcount, flush=True)
     os.kill(os.getpid(), signal.SIGSTOP)
 """
@@ -119,9 +128,9 @@ def test_what_a_relay_promotes_that_is_frozen_in_its_transaction_is_promoted_by_
     frozen = start("-c", FROZEN_RELAY)
     eventually(lambda: "promoted 1" in frozen.words)
     eventually(lambda: psutil.Process(frozen.pid).status() == psutil.STATUS_STOPPED)
-    assert not upkeep.promote()  # it holds the row
+    assert not promotion.promote()  # it holds the row
     try:
-        eventually(upkeep.promote)  # the server has ended its transaction
+        eventually(promotion.promote)  # the server has ended its transaction
         assert TaskRow.objects.get().state == 1
     finally:
         os.kill(frozen.pid, signal.SIGCONT)
@@ -144,12 +153,12 @@ def test_a_message_that_somebody_holds_does_not_keep_others_from_being_found(
 
 
 @pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("write", [publication.unmark, publication.doubt])
+@pytest.mark.parametrize("write", [marking.unmark, marking.doubt])
 def test_what_was_not_sent_is_given_back_beside_a_row_that_somebody_holds(
     relay: Relay, write: Any
 ) -> None:
     held, other = enqueue(2)
-    marked = publication.mark("default")
+    marked = marking.mark("default")
     before = TaskRow.objects.get(id=other)
     with hanging(LOCK_TASK, held):
         write(marked)
@@ -164,7 +173,7 @@ def test_what_cannot_be_published_and_is_held_is_passed_over_and_not_said_to_hav
 ) -> None:
     (held,) = enqueue(1)
     TaskRow.objects.update(shown="not JSON")
-    (marked,) = publication.mark("default")
+    (marked,) = marking.mark("default")
     producer, target = relay.broker.producer(), relay.broker.target("default")
     with hanging(LOCK_TASK, held):
         assert publication.publish(app, producer, target, [marked]) == 0

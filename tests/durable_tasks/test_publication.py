@@ -12,8 +12,7 @@ from django.db import connection, connections, transaction
 from durable_shop import tasks
 from durable_shop.celery import app
 
-from patterns.durable_tasks import publication
-from patterns.durable_tasks import relay as relays
+from patterns.durable_tasks import marking, publication, resting
 from patterns.durable_tasks.broker import Broker
 from patterns.durable_tasks.models import QueueRow, TaskRow
 from patterns.durable_tasks.relay import Relay
@@ -86,7 +85,7 @@ def test_two_relays_at_once_do_not_each_fill_the_window(
         def mark(barrier: threading.Barrier = barrier) -> None:
             barrier.wait()
             for _ in range(3):
-                publication.mark("default")
+                marking.mark("default")
             connections.close_all()
 
         threads = [threading.Thread(target=mark) for _ in range(4)]
@@ -103,19 +102,19 @@ def test_a_relay_that_counted_before_the_lock_was_free_does_not_pass_the_window(
     """Given a relay that holds the queue, when it commits between another's lock and count."""
     settings.DURABLE_TASKS_WINDOW = 10
     enqueue(60)
-    assert len(publication.mark("default")) == 10
-    assert publication.mark("default") == []
+    assert len(marking.mark("default")) == 10
+    assert marking.mark("default") == []
     other = connections.create_connection("default")
     try:
         with other.cursor() as cursor:
             other.set_autocommit(False)
             cursor.execute("SELECT FROM durable_tasks_queue FOR UPDATE")
             TaskRow.objects.filter(state=2).delete()
-            assert publication.mark("default") == []  # held: the other relay's
+            assert marking.mark("default") == []  # held: the other relay's
     finally:
         other.rollback()
         other.close()
-    assert len(publication.mark("default")) == 10
+    assert len(marking.mark("default")) == 10
 
 
 def test_the_lowest_rank_goes_first_then_the_oldest(
@@ -172,7 +171,7 @@ def test_a_row_that_cannot_be_serialised_fails_alone(
     good = enqueue(3)
     built = publication._message
 
-    def build(app: Celery, row: publication.Marked) -> Any:
+    def build(app: Celery, row: marking.Marked) -> Any:
         made = built(app, row)
         if made is not None and str(row.id) == good[0]:
             made[0]["strange"] = object()
@@ -259,7 +258,7 @@ def test_a_queue_that_the_broker_refuses_rests_alone(
     relay: Relay, broker: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Given a key of another type under a queue's name, then no other waits for an outage."""
-    monkeypatch.setattr(relays, "PAUSE_SECONDS", 60.0)  # a rest that outlasts the turns below
+    monkeypatch.setattr(resting, "FIRST_SECONDS", 60.0)  # a rest that outlasts the turns below
     with redis.Redis.from_url(broker.url) as client:
         client.set("aaa", "no list")
         tasks.write_note.apply_async(["x"], queue="aaa")
@@ -282,7 +281,7 @@ def test_a_queue_that_the_broker_refuses_rests_alone(
         assert ids(broker) == sent
         assert tried.count("aaa") == 1
         client.delete("aaa")
-        relay._wrong_until.clear()  # its rest is over
+        relay._resting._until.clear()  # its rest is over
         relay.turn()
         assert len(ids(broker, "aaa")) == 1
     assert relay.refused == {}
@@ -305,7 +304,7 @@ def test_a_queue_that_the_database_refuses_rests_alone(
 ) -> None:
     enqueue(1, queue="aaa")
     sent = enqueue(1)
-    mark = publication.mark
+    mark = marking.mark
 
     def refuse(queue: str) -> Any:
         if queue == "aaa":
@@ -313,7 +312,7 @@ def test_a_queue_that_the_database_refuses_rests_alone(
                 cursor.execute("SELECT 1 / 0")
         return mark(queue)
 
-    monkeypatch.setattr(publication, "mark", refuse)
+    monkeypatch.setattr(marking, "mark", refuse)
     while "aaa" not in relay.refused:
         relay.turn()
     assert ids(broker) == sent

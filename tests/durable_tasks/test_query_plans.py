@@ -13,17 +13,18 @@ from durable_shop import tasks
 
 from patterns.durable_tasks import (
     claim,
+    discovery,
     figures,
     lag,
     lease,
     listening,
     lost,
     malformed,
-    publication,
+    marking,
+    promotion,
     recovery,
-    relay,
     unknown,
-    upkeep,
+    waiting,
 )
 from patterns.durable_tasks.models import QueueRow, TaskRow
 
@@ -152,24 +153,24 @@ def test_enqueue_of_a_thousand_is_one_statement() -> None:
 def test_relay_looks_and_marks_a_window() -> None:
     def run() -> None:
         with connection.cursor() as cursor:
-            cursor.execute(relay._WAITING)
+            cursor.execute(waiting._WAITING)
 
     check(run)
     TaskRow.objects.filter(state=2).delete()
-    check(lambda: publication.mark("q1"), buffers=WINDOW_BUFFERS)
-    assert len(publication.mark("q1")) == 250
+    check(lambda: marking.mark("q1"), buffers=WINDOW_BUFFERS)
+    assert len(marking.mark("q1")) == 250
 
 
 def test_relay_unmarks_and_doubts_by_key() -> None:
     TaskRow.objects.filter(state=2).delete()
-    marked = publication.mark("q2")
-    check(lambda: publication.unmark(marked), buffers=WINDOW_BUFFERS)
-    check(lambda: publication.doubt(marked), buffers=WINDOW_BUFFERS)
+    marked = marking.mark("q2")
+    check(lambda: marking.unmark(marked), buffers=WINDOW_BUFFERS)
+    check(lambda: marking.doubt(marked), buffers=WINDOW_BUFFERS)
 
 
 def test_relay_promotes_expires_and_looks_at_leases() -> None:
-    check(upkeep.promote, buffers=THOUSAND_BUFFERS)
-    check(upkeep.discover, buffers=FEW_BUFFERS)
+    check(promotion.promote, buffers=THOUSAND_BUFFERS)
+    check(discovery.discover, buffers=FEW_BUFFERS)
 
 
 def test_relay_looks_for_lost_messages() -> None:
@@ -216,7 +217,7 @@ def statements_on_a_fresh_connection() -> dict[str, tuple[str, Any]]:
             unknown._PUT_BACK,
             {**unknown_task, "publication": message[1]},
         ),
-        "an unpublishable one fails": (publication._FAIL, ["x", *message]),
+        "an unpublishable one fails": (marking._FAIL, ["x", *message]),
         "a message of ours fails": (malformed._FAIL_OWN, ["x", "x", "", b"x", "w", *message]),
         "a lost process' task is looked for": (recovery._OF_PROCESS, process),
         "a dead worker's tasks are looked for": (recovery._OF_WORKER, ["w"]),
@@ -279,5 +280,5 @@ def test_the_window_is_found_before_the_first_analyze() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM pg_statistic WHERE starelid = 'durable_tasks_task'::regclass")
     TaskRow.objects.filter(state=2, queue="q1").delete()
-    check(lambda: publication.mark("q1"), buffers=WINDOW_BUFFERS)
-    check(upkeep.promote, buffers=THOUSAND_BUFFERS)
+    check(lambda: marking.mark("q1"), buffers=WINDOW_BUFFERS)
+    check(promotion.promote, buffers=THOUSAND_BUFFERS)

@@ -3,15 +3,16 @@
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from socket import gethostname
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from celery.beat import ScheduleEntry
+from celery.beat import ScheduleEntry, Scheduler
 from celery.schedules import crontab, schedule
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from durable_shop.celery import app
 from redis import Redis
 
@@ -52,6 +53,12 @@ def test_a_crontab_fires_for_the_minute_that_matched() -> None:
 def test_a_crontab_of_the_29th_of_february_finds_its_last_one() -> None:
     fields = {"minute": 0, "hour": 0, "day_of_month": 29, "month_of_year": 2}
     assert due(NOON, **fields) == datetime(2024, 2, 29, tzinfo=UTC)
+
+
+def test_a_crontab_whose_last_match_is_too_long_ago_fires_for_the_minute() -> None:
+    """Given a 29th of February that is a Friday: it was in 2008."""
+    fields = {"day_of_month": 29, "month_of_year": 2, "day_of_week": "fri"}
+    assert due(NOON, minute=0, hour=0, **fields) == NOON.replace(second=0)
 
 
 def test_a_crontab_at_the_very_second_fires_for_it() -> None:
@@ -189,6 +196,32 @@ def test_an_entry_that_cannot_be_sent_does_not_hold_up_the_others(start_beat: St
     eventually(lambda: TaskRow.objects.filter(state=State.FAILED, reason="unsent").count() == 1)
     eventually(lambda: "Beat entry 'a wrong one' was not sent" in beat.words)
     assert list(Firing.objects.values_list("entry", flat=True)) == ["right"]
+
+
+def test_a_database_that_goes_away_between_a_firing_and_its_task_has_neither(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Given a session that is ended in between: the entry is still due, and none that failed."""
+
+    class Beat(scheduler.DurableScheduler, Scheduler):
+        pass
+
+    record = scheduler.is_first
+
+    def record_and_end(entry: str, due_at: datetime) -> bool:
+        is_first = record(entry, due_at)
+        with suppress(OperationalError), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return is_first
+
+    monkeypatch.setattr(scheduler, "is_first", record_and_end)
+    writes = entry(schedule(60, app=app))
+    writes.args = ("x",)
+    with pytest.raises(OperationalError):
+        Beat(app, lazy=True).reserve(writes)
+    connection.close()
+    assert not Firing.objects.exists()
+    assert not TaskRow.objects.exists()
 
 
 def test_an_entry_that_names_another_task_by_now_is_one_row_of_that_task() -> None:

@@ -9,8 +9,9 @@ from django.db import OperationalError, connection
 from durable_shop import tasks
 from durable_shop.celery import app
 
-from patterns.durable_tasks import caps, configuration, relay, upkeep
+from patterns.durable_tasks import caps, configuration, discovery, naps, promotion, upkeep
 from patterns.durable_tasks.models import QueueRow, TaskRow
+from patterns.durable_tasks.relay import Relay
 from tests.durable_tasks.messages import ids
 from tests.durable_tasks.test_publication import enqueue
 
@@ -20,10 +21,10 @@ PAST = "2020-01-01T00:00Z"
 def test_what_expires_before_it_starts_is_a_failed_row() -> None:
     tasks.write_note.apply_async(["x"], expires=3600)
     tasks.write_note.apply_async(["y"], expires=3600, countdown=1800)
-    upkeep.promote()
+    promotion.promote()
     assert not TaskRow.objects.filter(state=4).exists()
     TaskRow.objects.update(expires_at=PAST)
-    upkeep.promote()
+    promotion.promote()
     assert set(TaskRow.objects.values_list("state", "reason")) == {(4, "expired")}
 
 
@@ -31,7 +32,7 @@ def test_an_ended_lease_is_a_crash_and_one_too_many_a_failure() -> None:
     (row_id,) = enqueue(1)
     for crashes in (1, 2, 3):
         TaskRow.objects.filter(id=row_id).update(state=3, leased_until=PAST)
-        assert upkeep.promote()
+        assert promotion.promote()
         row = TaskRow.objects.get()
         assert (row.crashes, row.state) == (crashes, 4 if crashes == 3 else 1)
     assert row.reason == "crashes"
@@ -43,7 +44,7 @@ def test_a_lease_that_holds_is_left_alone() -> None:
         cursor.execute(
             "UPDATE durable_tasks_task SET state = 3, leased_until = now() + interval '1 minute'"
         )
-    assert not upkeep.promote()
+    assert not promotion.promote()
     assert TaskRow.objects.get().state == 3
 
 
@@ -51,7 +52,7 @@ def test_more_than_a_statement_of_due_tasks_is_promoted_without_a_pause(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A million due tasks of one queue must not hold up another's for a poll each thousand."""
-    monkeypatch.setattr(upkeep, "AT_ONCE", 2)
+    monkeypatch.setattr(promotion, "AT_ONCE", 2)
     for _ in range(5):
         tasks.write_note.apply_async(["x"], countdown=60)
     TaskRow.objects.update(due_at=PAST)
@@ -66,9 +67,9 @@ def test_more_than_a_statement_of_due_tasks_is_promoted_without_a_pause(
 def test_a_queue_is_found_by_its_first_task(settings: Any) -> None:
     for queue in ("b", "a", "c"):
         enqueue(2, queue=queue)
-    assert upkeep.discover()
+    assert discovery.discover()
     assert set(QueueRow.objects.values_list("name", flat=True)) == {"a", "b", "c"}
-    assert not upkeep.discover()
+    assert not discovery.discover()
 
 
 def test_a_count_that_the_database_refuses_is_said_and_not_tried_again_at_once(
@@ -76,7 +77,7 @@ def test_a_count_that_the_database_refuses_is_said_and_not_tried_again_at_once(
 ) -> None:
     """Given rows that take longer to count than a statement may, then publishing goes on."""
     monkeypatch.setattr(caps, "_COUNT", "SELECT 'default', 1 FROM pg_sleep(60)")
-    publisher = relay.Relay(app)
+    publisher = Relay(app)
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = '500ms'")
     try:
@@ -124,8 +125,8 @@ def test_it_comes_after_a_task_that_is_hurried_and_not_later_than_in_an_idle_rel
 
 def test_a_relay_naps_for_half_the_time_that_a_window_takes_to_be_half_empty() -> None:
     window = configuration.window()
-    assert relay._until_half(window, None, 1) == relay.BUSY_SECONDS
-    assert relay._until_half(window, window - 1, 1) == relay.BUSY_SECONDS  # refilled meanwhile
-    assert relay._until_half(window - 1, window, 1) == relay.EMPTYING_SECONDS
+    assert naps._until_half(window, None, 1) == naps.BUSY_SECONDS
+    assert naps._until_half(window, window - 1, 1) == naps.BUSY_SECONDS  # refilled meanwhile
+    assert naps._until_half(window - 1, window, 1) == naps.EMPTYING_SECONDS
     # A tenth of it in 0.03 s: 0.12 s more to its half.
-    assert relay._until_half(window * 9 // 10, window, 0.03) == pytest.approx(0.06)
+    assert naps._until_half(window * 9 // 10, window, 0.03) == pytest.approx(0.06)

@@ -7,6 +7,7 @@ from django.core.checks import CheckMessage
 from django.utils import timezone
 
 from .. import enqueue
+from ..new_row import new_id
 from . import carriers, checks, results, rows
 from .framework import (
     AnyResult,
@@ -65,7 +66,7 @@ class DurableBackend(BaseTaskBackend):
         self.validate_task(task)
         result: AnyResult = TaskResult(
             task=task,
-            id=str(enqueue.new_id()),
+            id=str(new_id()),
             status=TaskResultStatus.READY,
             enqueued_at=timezone.now(),
             started_at=None,

@@ -8,8 +8,8 @@ from uuid import UUID
 from celery import exceptions as celerys
 
 from .. import arguments, configuration
-from ..calls import read_options
 from ..models import Event, FailedAttempt, Kind, Outcome, State, TaskRow
+from ..row_options import read_options
 from . import paths
 from .framework import AnyResult, TaskError, TaskResult, TaskResultDoesNotExist, TaskResultStatus
 from .rows import TOLD

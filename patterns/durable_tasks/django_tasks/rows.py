@@ -9,7 +9,8 @@ from django.utils import timezone
 from kombu.utils.json import dumps
 
 from .. import arguments, calls
-from ..enqueue import NewRow
+from ..new_row import NewRow
+from ..row_options import CARRIER, read_options
 from . import paths
 from .framework import AnyResult, AnyTask, InvalidTask
 
@@ -57,7 +58,7 @@ def new_row(backend: "DurableBackend", result: AnyResult) -> NewRow:
 def _options(text: str, carrier: str, task: AnyTask) -> str:
     after = task.run_after.isoformat() if task.run_after else None
     told = {"backend": task.backend, "priority": int(task.priority), "run_after": after}
-    return str(dumps({**calls.read_options(text), calls.CARRIER: carrier, TOLD: told}))
+    return str(dumps({**read_options(text), CARRIER: carrier, TOLD: told}))
 
 
 def _aware(task: AnyTask) -> Any:

@@ -7,11 +7,12 @@ from typing import Any
 from celery.exceptions import Retry, SoftTimeLimitExceeded
 from kombu.utils.json import dumps
 
-from .. import calls, configuration, settle
+from .. import configuration, settle
 from ..errors import NotKept
+from ..marks import RUN
 from ..models import TaskRow
+from ..row_options import read_options
 from ..run import Run
-from ..task import RUN
 from . import record, results
 from .framework import AnyResult, TaskContext, normalize_json, task_backends, task_started
 from .paths import CodeUnknown
@@ -79,7 +80,7 @@ def _value(result: AnyResult) -> Any:
 
 
 def _max_retries(its_run: Run) -> int | None:
-    alias = calls.read_options(its_run.claim.options)[TOLD]["backend"]
+    alias = read_options(its_run.claim.options)[TOLD]["backend"]
     backend: Any = task_backends[alias]
     limit: int | None = backend.max_retries
     return limit
@@ -88,7 +89,7 @@ def _max_retries(its_run: Run) -> int | None:
 def _wait_for_code(its_run: Run, error: CodeUnknown) -> None:
     """Put the row back for a worker that has the code, as for an unknown Celery task; return once
     that has been so for DURABLE_TASKS_UNKNOWN_TASK_SECONDS. No budget is spent."""
-    options = calls.read_options(its_run.claim.options)
+    options = read_options(its_run.claim.options)
     since = options[TOLD].setdefault("unknown_since", time.time())
     if time.time() - since > configuration.unknown_task_seconds():
         return

@@ -23,8 +23,8 @@ from config.celery import app
 from config.logs import JsonLine, WordsLine
 from config.tasks import clear_sessions
 from development.testing import PaymentProvider, SmtpServer, worker_environment
-from patterns.durable_tasks.calls import read_options
 from patterns.durable_tasks.models import TaskRow
+from patterns.durable_tasks.row_options import read_options
 from purchases.models import Product
 
 DEADLINE_SECONDS = 60  # workers and web start on a machine that runs everything else at once

@@ -1,0 +1,84 @@
+"""What `retry()` of a durable run may say, and how it ends where it cannot be kept."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from celery.exceptions import MaxRetriesExceededError, Reject
+from durable_shop import tasks
+from durable_shop.celery import app
+
+from patterns.durable_tasks.errors import NotKept
+from patterns.durable_tasks.models import TaskRow
+from tests.durable_tasks.test_testing import in_a_tests_transaction, run
+
+__all__ = ["in_a_tests_transaction"]  # a fixture
+
+
+@pytest.fixture
+def again() -> Iterator[Any]:
+    """A task that takes a secret, and asks to be retried with these options."""
+
+    @app.task(name="retry.again", bind=True, shared=False)
+    def again(self: Any, user: str, password: str, options: dict[str, Any]) -> None:
+        self.retry(**options)
+
+    yield again
+    app.tasks.unregister("retry.again")
+
+
+def test_a_retry_may_change_its_queue_its_priority_and_its_limits(again: Any) -> None:
+    options = {"queue": "slow", "priority": 3, "time_limit": 20, "soft_time_limit": 10}
+    again.apply_async(("anna", "hunter2", options), headers={"trace": "t"})
+    assert run()[0].outcome == "retried"
+    row = TaskRow.objects.get()
+    assert (row.queue, row.rank, row.retries) == ("slow", 3, 1)
+    kept = json.loads(row.options)
+    assert (kept["time_limit"], kept["soft_time_limit"]) == (20, 10)
+    assert kept["headers"] == {"trace": "t"}
+
+
+def test_an_option_that_a_retry_does_not_change_is_refused_by_name(again: Any) -> None:
+    again.delay("anna", "hunter2", {"expires": 60})
+    with pytest.raises(NotKept, match=r"retry\.again: retry\(\) .* does not change expires"):
+        run()
+    assert TaskRow.objects.get().state == 4
+
+
+def test_a_retry_that_cannot_be_written_fails_with_what_is_wrong_with_it(again: Any) -> None:
+    again.delay("anna", "hunter2", {"countdown": "soon"})
+    with pytest.raises(TypeError, match="countdown='soon' is no number of seconds"):
+        run()
+    assert TaskRow.objects.get().error.startswith("TypeError")
+
+
+def test_retries_that_are_used_up_say_so_without_a_secret(again: Any) -> None:
+    again.delay("anna", "hunter2", {"max_retries": 0})
+    with pytest.raises(MaxRetriesExceededError, match=r"retry\.again.*args:\('anna', '\*\*\*'"):
+        run()
+    row = TaskRow.objects.get()
+    assert "hunter2" not in row.error + row.traceback
+
+
+def test_an_error_of_the_bodys_own_is_what_it_fails_with_when_retries_are_used_up() -> None:
+    own = MaxRetriesExceededError("the provider's limit")
+
+    @app.task(name="retry.own", bind=True, shared=False)
+    def with_an_error(self: Any) -> None:
+        self.retry(exc=own, max_retries=0)
+
+    with_an_error.delay()
+    (ran,) = run(raises=False)
+    app.tasks.unregister("retry.own")
+    assert ran.error is own
+
+
+def test_a_plain_task_whose_retry_the_broker_does_not_take_ends_as_in_celery() -> None:
+    tasks.plain.push_request(called_directly=False, id=str(uuid4()), args=["x"], kwargs={})
+    try:
+        with pytest.raises(Reject):
+            tasks.plain.retry(countdown=1)
+    finally:
+        tasks.plain.pop_request()

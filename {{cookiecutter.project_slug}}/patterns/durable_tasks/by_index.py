@@ -1,0 +1,1 @@
+{{ pattern("durable_tasks/by_index.py") }}

@@ -18,8 +18,8 @@ from celery.exceptions import (
 from celery.worker import state
 from django.db import connections, transaction
 
-from . import commit_errors, configuration, fresh, lease, next_steps, settle
-from .claim import Claim, session_name
+from . import commit_errors, configuration, fresh, lease, next_steps, sessions, settle
+from .claim import Claim
 from .errors import ClaimLost, CompletingMisused, TaskEnded
 
 logger = logging.getLogger(__name__)
@@ -123,9 +123,7 @@ class Run:
         alias = configuration.database()
         with transaction.atomic(using=alias, durable=True):
             with connections[alias].cursor() as cursor:
-                # Not set_config(): this is neither planned nor answered with a row.
-                name = session_name(self.claim.token)
-                cursor.execute(f"SET LOCAL application_name = '{name}'")
+                sessions.name(cursor, self.claim.token)
             self._cancel_statement = fresh.canceller()
             try:
                 yield

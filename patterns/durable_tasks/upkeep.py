@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import DatabaseError, connections, transaction
 
-from . import caps, configuration, locks, recovery
+from . import caps, configuration, locks, recovery, sessions
 from .publication import BY_INDEX
 
 logger = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ def promote() -> bool:
         has_ended = bool(cursor.fetchone()[0])
     if has_ended:
         with _transaction() as cursor:  # committed before, so that no lock of theirs is waited for
-            recovery.end_abandoned(cursor)
+            sessions.end_abandoned(cursor)
         with _transaction() as cursor:
             cursor.execute(recovery.crashed_statement(_ENDED_LEASES), [_LEASE_ERROR, AT_ONCE])
             rows = cursor.fetchall()

@@ -22,6 +22,7 @@ from patterns.durable_tasks import (
     publication,
     recovery,
     relay,
+    sessions,
     unknown,
     upkeep,
 )
@@ -269,7 +270,7 @@ def test_worker_retries_and_fails_by_key() -> None:
 def test_ended_sessions_are_looked_for_by_index() -> None:
     def run() -> None:
         with connection.cursor() as cursor:
-            recovery.end_abandoned(cursor)
+            sessions.end_abandoned(cursor)
 
     check(run)
 

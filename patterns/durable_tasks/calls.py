@@ -13,8 +13,8 @@ from celery._state import get_current_task
 
 from . import arguments, configuration, moments, refusals
 from .enqueue import NewRow, new_id
+from .error_text import clean
 from .errors import ArgumentsRefused, NotKept
-from .settle import clean
 
 # On these a larger number goes first, and in Redis the smaller one: a caller's 9 keeps its meaning.
 LARGEST_FIRST = ("amqp", "pyamqp", "amqps")

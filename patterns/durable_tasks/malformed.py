@@ -11,9 +11,9 @@ from . import fresh
 from .arguments import HIDDEN, decode, redacted, show
 from .enqueue import new_id
 from .envelope import UNREADABLE
+from .error_text import stack, words
 from .message_calls import MessageCall
 from .plain_rows import origin_of
-from .settle import stack, words
 
 # Enough to see what it was; a hostile name or error must not fill a page.
 NAME_CHARACTERS = 255

@@ -26,9 +26,9 @@ from celery.exceptions import (
 from celery.utils.serialization import UnpickleableExceptionWrapper
 
 from . import fresh
+from .error_text import words
 from .patience import in_time
 from .plain_rows import Ended, keep
-from .settle import words
 
 PUBLICATION = "durable_publication"  # the header of a message that belongs to a row
 REASONS = {

@@ -12,8 +12,8 @@ from kombu.utils.json import dumps
 
 from . import configuration
 from .calls import CARRIER, IN_MESSAGE, priority, read_options
+from .error_text import ERROR_CHARACTERS, clean, words
 from .locks import BOUNDED
-from .settle import ERROR_CHARACTERS, clean, words
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import fresh, sessions
+from .error_text import ERROR_CHARACTERS, clean
 from .processes import is_dead_here, process_name
-from .settle import ERROR_CHARACTERS, NOT_RUNNING, PUT_BACK, clean
+from .settle import NOT_RUNNING, PUT_BACK
 
 logger = logging.getLogger(__name__)
 

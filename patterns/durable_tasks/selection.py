@@ -11,8 +11,8 @@ from uuid import UUID
 from django.db import connections, transaction
 
 from . import configuration
+from .error_text import clean
 from .models import State, TaskRow
-from .settle import clean
 from .sought import calls
 
 TEXT_CHARACTERS = 500  # of a filter; whoever looks for something types less

@@ -25,6 +25,7 @@ from . import (
     refusals,
     settle,
 )
+from .error_text import words
 from .errors import NotKept
 from .hooks import Hooks
 from .run import Completion, Run
@@ -299,7 +300,7 @@ class DurableTask(Hooks, Task):  # type: ignore[type-arg]  # generic in the stub
         try:
             return claim.claim(str(self.request.id), publication, str(self.request.hostname))
         except (OperationalError, InterfaceError) as error:
-            raise Ignore(f"Not claimed; the task's row is there: {settle.words(error)}") from error
+            raise Ignore(f"Not claimed; the task's row is there: {words(error)}") from error
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 from durable_shop import ends, tasks
 
-from patterns.durable_tasks import settle
+from patterns.durable_tasks import error_text, settle
 from patterns.durable_tasks.claim import Claim
 from patterns.durable_tasks.errors import ClaimLost
 from patterns.durable_tasks.models import State, TaskRow
@@ -68,8 +68,8 @@ def test_what_postgresql_cannot_store_is_left_out_of_an_error() -> None:
     assert settle.fail(claim, "error", ValueError("a\x00b\ud800" * 5000), settle.write_fresh)
     row = TaskRow.objects.get()
     assert row.error.startswith("ValueError: ab?")
-    assert len(row.error) == settle.ERROR_CHARACTERS
-    assert 0 < len(row.traceback) <= settle.TRACEBACK_CHARACTERS
+    assert len(row.error) == error_text.ERROR_CHARACTERS
+    assert 0 < len(row.traceback) <= error_text.TRACEBACK_CHARACTERS
 
 
 def end_all_sessions() -> None:

@@ -19,6 +19,7 @@ from patterns.durable_tasks import (
     listening,
     lost,
     malformed,
+    new_queues,
     publication,
     recovery,
     relay,
@@ -170,7 +171,7 @@ def test_relay_unmarks_and_doubts_by_key() -> None:
 
 def test_relay_promotes_expires_and_looks_at_leases() -> None:
     check(upkeep.promote, buffers=THOUSAND_BUFFERS)
-    check(upkeep.discover, buffers=FEW_BUFFERS)
+    check(new_queues.discover, buffers=FEW_BUFFERS)
 
 
 def test_relay_looks_for_lost_messages() -> None:

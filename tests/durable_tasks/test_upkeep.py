@@ -9,7 +9,7 @@ from django.db import OperationalError, connection
 from durable_shop import tasks
 from durable_shop.celery import app
 
-from patterns.durable_tasks import caps, configuration, relay, upkeep
+from patterns.durable_tasks import caps, configuration, new_queues, relay, upkeep
 from patterns.durable_tasks.models import QueueRow, TaskRow
 from tests.durable_tasks.messages import ids
 from tests.durable_tasks.test_publication import enqueue
@@ -66,9 +66,9 @@ def test_more_than_a_statement_of_due_tasks_is_promoted_without_a_pause(
 def test_a_queue_is_found_by_its_first_task(settings: Any) -> None:
     for queue in ("b", "a", "c"):
         enqueue(2, queue=queue)
-    assert upkeep.discover()
+    assert new_queues.discover()
     assert set(QueueRow.objects.values_list("name", flat=True)) == {"a", "b", "c"}
-    assert not upkeep.discover()
+    assert not new_queues.discover()
 
 
 def test_a_count_that_the_database_refuses_is_said_and_not_tried_again_at_once(

@@ -13,7 +13,8 @@ from uuid import UUID
 from .batches import DISCARD, REPLAY, locked
 from .models import State, TaskRow
 from .obstacles import obstacle
-from .selection import Group, Selection, count, groups, read, rows
+from .reading import read
+from .selection import Group, Selection, count, groups, rows
 from .terminal import counted, printable
 from .walking import Outcome, Progress, in_transaction, now, walk
 

@@ -32,6 +32,7 @@ class Run:
         """Nothing has happened yet."""
         self.task, self.claim, self.write = task, claim, write
         self.decision: settle.Retry | None = None
+        self.ignored: Ignore | None = None
         self.max_retries: int | None = task.max_retries
         self.is_completed = self.is_in_body = self.is_in_doubt = False
         # An ordinary task that is replayed by its row runs as it always does: in no transaction.
@@ -41,9 +42,12 @@ class Run:
     def body(self, call: Callable[[], Any]) -> Any:
         """Run the body and end the row. Returns and raises what Celery shall see."""
         try:
-            return self._atomic(call) if self.is_atomic else self._not_atomic(call)
+            result = self._atomic(call) if self.is_atomic else self._not_atomic(call)
         except BaseException as error:
             return raised.settled(self, error)
+        if self.ignored is not None:
+            raise self.ignored
+        return result
 
     @contextmanager
     def completing(self) -> Iterator[Completion]:
@@ -72,36 +76,27 @@ class Run:
         return ""
 
     def _atomic(self, call: Callable[[], Any]) -> Any:
-        ignored = None
         with self._transaction():
-            try:
-                result = self._called(call)
-            except Ignore as error:  # Celery's "leave it at that": what was done stays
-                result, ignored, self.is_in_body = None, error, False
-            self._end(result, is_ignored=ignored is not None)
-        if ignored is not None:
-            raise ignored
+            result = self._called(call)
+            self._end(result)
         return result
 
     def _not_atomic(self, call: Callable[[], Any]) -> Any:
-        ignored, result = None, None
         # Now, and not when it is needed: of what an interrupted block has closed, nobody can tell.
         self.cancel_statement = fresh.canceller()
-        try:
-            result = self._called(call)
-        except Ignore as error:
-            ignored, self.is_in_body = error, False
+        result = self._called(call)
         if not self.is_completed:
             self._drop_dead_connection()
             with self._transaction():
-                self._end(result, is_ignored=ignored is not None)
-        if ignored is not None:
-            raise ignored
+                self._end(result)
         return result
 
     def _called(self, call: Callable[[], Any]) -> Any:
-        self.is_in_body = True
-        result = call()
+        result, self.is_in_body = None, True
+        try:
+            result = call()
+        except Ignore as ignored:  # Celery's "leave it at that": what was done stays
+            self.ignored = ignored
         self.is_in_body = False
         return result
 
@@ -130,12 +125,12 @@ class Run:
         if not connection.is_usable():
             connection.close()
 
-    def _end(self, result: Any, *, is_ignored: bool = False) -> None:
+    def _end(self, result: Any) -> None:
         """Complete in the open transaction; undo it where the body decided to be retried."""
         if self.decision is not None:  # retry(throw=False), or a caught one: the next run does it
             when: Any = self.decision.due_at or self.decision.delay_seconds
             raise Retry(when=when)
-        if not is_ignored:
+        if self.ignored is None:
             next_steps.refuse_unkept(self.task, result)
             next_steps.enqueue(self.task, self.claim, result)
         # Last: the row's lock is held for the length of one statement.

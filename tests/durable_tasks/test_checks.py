@@ -155,6 +155,11 @@ def test_e007_a_cap_that_says_nothing(settings: Any, value: Any) -> None:
     only(wrong_queues(), "E007")
 
 
+def test_a_cap_with_and_without_what_happens_at_it_is_well(settings: Any) -> None:
+    settings.DURABLE_TASKS_QUEUES = {"mail": {"cap": 5, "at_cap": "refuse"}, "index": {"cap": 5}}
+    assert list(wrong_queues()) == []
+
+
 def test_e008_an_app_whose_tasks_are_not_durable() -> None:
     for app in (
         Celery("plain", set_as_current=False),

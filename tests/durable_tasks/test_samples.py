@@ -16,6 +16,7 @@ from django.core.mail import EmailMessage
 from django.db import connection, transaction
 from durable_shop.models import Note
 
+from patterns.durable_tasks import fingerprints
 from patterns.durable_tasks.app import DurableCelery
 from patterns.durable_tasks.every_task import Case, cases, registered
 from patterns.durable_tasks.samples import Exempt, Sample
@@ -98,6 +99,37 @@ def test_a_row_that_is_created_again_fails(app: DurableCelery, define: Define) -
     define(lambda: Note.objects.create(text="twice") and None)
     with refused("durable_shop_note (1 rows, then 2)"):
         run(app)
+
+
+def test_a_table_that_is_made_again_fails(app: DurableCelery, define: Define) -> None:
+    numbers = iter("12")
+
+    def make() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE TABLE sampled_{next(numbers)} ()")
+
+    define(make)
+    try:
+        with refused("sampled_2 (a table that was made)"):
+            run(app)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE sampled_1, sampled_2")
+
+
+def test_of_a_large_table_a_change_is_seen_and_no_rows_are_shown(
+    app: DurableCelery, define: Define, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are not fetched: a test's process would hold them all."""
+    monkeypatch.setattr(fingerprints, "ROWS_KEPT", 1)
+    numbers = iter("12")
+    define(lambda: Note.objects.filter(text__startswith="x").update(text="x" + next(numbers)))
+    Note.objects.bulk_create([Note(text="x"), Note(text="another")])
+    with pytest.raises(AssertionError) as failure:
+        run(app)
+    assert "durable_shop_note (2 rows, then 2):" in str(failure.value)
+    assert "another" not in str(failure.value)
+    assert '"x2"' not in str(failure.value)
 
 
 def test_a_time_that_the_database_writes_anew_fails(app: DurableCelery, define: Define) -> None:

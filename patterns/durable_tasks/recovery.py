@@ -41,11 +41,25 @@ _OF_PROCESS = """
 SELECT id, claim, process FROM durable_tasks_task
 WHERE state = 3 AND id = %s AND publication = %s AND process = %s
 """
+_ENDED_LEASES = """
+SELECT claim FROM durable_tasks_task WHERE state = 3 AND leased_until < now()
+ORDER BY leased_until LIMIT 1000
+"""
 
 
 def crashed_statement(which: str, state: int = 3) -> str:
     """Return the statement that counts a crash of the running rows that `which` names."""
     return CRASHED.format(not_running=NOT_RUNNING, state=state, which=which)
+
+
+def end_abandoned(cursor: Any) -> int:
+    """End the database sessions of runs whose leases have ended; return how many.
+
+    A frozen process keeps the locks of its open transaction, and the next run would wait for them.
+    To be called before the leases are taken back, in a transaction of its own.
+    """
+    cursor.execute(_ENDED_LEASES)
+    return sessions.end(cursor, [row[0] for row in cursor.fetchall()])
 
 
 def process_lost(task_id: str, publication: str, pid: int | None, error: str) -> None:

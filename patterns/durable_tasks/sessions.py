@@ -8,10 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-_ENDED_LEASES = """
-SELECT claim FROM durable_tasks_task WHERE state = 3 AND leased_until < now()
-ORDER BY leased_until LIMIT 1000
-"""
 _END_SESSIONS = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE application_name = ANY(%s) AND usename = current_user AND pid <> pg_backend_pid()
@@ -30,16 +26,6 @@ def end(cursor: Any, claims: Sequence[Any]) -> int:
         return 0
     cursor.execute(_END_SESSIONS, [[_name(claim) for claim in claims]])
     return int(cursor.fetchone()[0])
-
-
-def end_abandoned(cursor: Any) -> int:
-    """End the database sessions of runs whose leases have ended; return how many.
-
-    A frozen process keeps the locks of its open transaction, and the next run would wait for them.
-    To be called before the leases are taken back, in a transaction of its own.
-    """
-    cursor.execute(_ENDED_LEASES)
-    return end(cursor, [row[0] for row in cursor.fetchall()])
 
 
 def _name(token: UUID | str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from django.db import transaction
 from durable_shop import tasks
 
-from patterns.durable_tasks import caps, new_queues
+from patterns.durable_tasks import caps, upkeep
 from patterns.durable_tasks.errors import QueueFull
 from patterns.durable_tasks.models import QueueRow, TaskRow
 from tests.durable_tasks.test_publication import enqueue
@@ -21,7 +21,7 @@ def limits(settings: Any) -> None:
 
 
 def counted() -> None:
-    new_queues.discover()
+    upkeep.discover()
     caps.measure()
 
 

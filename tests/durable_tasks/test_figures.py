@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from patterns.durable_tasks import new_queues, pausing
+from patterns.durable_tasks import pausing, upkeep
 from patterns.durable_tasks.figures import QueueFigures, failed_by_name, figures
 from patterns.durable_tasks.models import State, TaskRow
 from tests.durable_tasks.conftest import app
@@ -39,7 +39,7 @@ def test_each_state_is_counted_by_queue() -> None:
 def test_a_queue_that_is_configured_or_was_seen_is_there_without_rows(settings: Any) -> None:
     settings.DURABLE_TASKS_QUEUES = {"mail": {"cap": 7}}
     enqueue(1, queue="seen")
-    new_queues.discover()
+    upkeep.discover()
     TaskRow.objects.all().delete()
     found = figures()
     assert found["mail"] == QueueFigures(cap=7)

@@ -8,7 +8,7 @@ from django.utils import timezone
 from durable_shop import tasks
 from durable_shop.celery import app
 
-from patterns.durable_tasks import new_queues, pausing
+from patterns.durable_tasks import pausing, upkeep
 from patterns.durable_tasks.lag import relay_lag_seconds
 from patterns.durable_tasks.models import State, TaskRow
 from tests.durable_tasks.test_publication import enqueue
@@ -58,6 +58,6 @@ def test_a_full_window_is_the_workers_lag() -> None:
 
 def test_a_paused_queue_has_none() -> None:
     enqueue(1)
-    new_queues.discover()
+    upkeep.discover()
     pausing.pause(app, "default")
     assert relay_lag_seconds() == {}

@@ -104,7 +104,7 @@ FROZEN_RELAY = """
 import django, os, signal
 django.setup()
 from patterns.durable_tasks import upkeep
-with upkeep.transaction() as cursor:
+with upkeep._transaction() as cursor:
     cursor.execute(upkeep._PROMOTE, [upkeep.AT_ONCE])
     print("promoted", cursor.rowcount, flush=True)
     os.kill(os.getpid(), signal.SIGSTOP)

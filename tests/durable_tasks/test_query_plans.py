@@ -19,11 +19,9 @@ from patterns.durable_tasks import (
     listening,
     lost,
     malformed,
-    new_queues,
     publication,
     recovery,
     relay,
-    sessions,
     unknown,
     upkeep,
 )
@@ -171,7 +169,7 @@ def test_relay_unmarks_and_doubts_by_key() -> None:
 
 def test_relay_promotes_expires_and_looks_at_leases() -> None:
     check(upkeep.promote, buffers=THOUSAND_BUFFERS)
-    check(new_queues.discover, buffers=FEW_BUFFERS)
+    check(upkeep.discover, buffers=FEW_BUFFERS)
 
 
 def test_relay_looks_for_lost_messages() -> None:
@@ -271,7 +269,7 @@ def test_worker_retries_and_fails_by_key() -> None:
 def test_ended_sessions_are_looked_for_by_index() -> None:
     def run() -> None:
         with connection.cursor() as cursor:
-            sessions.end_abandoned(cursor)
+            recovery.end_abandoned(cursor)
 
     check(run)
 

@@ -10,9 +10,8 @@ from django.db import OperationalError, connection, transaction
 from durable_shop import tasks
 from durable_shop.celery import app
 
-from patterns.durable_tasks import caps, configuration, new_queues, relay, upkeep
+from patterns.durable_tasks import caps, configuration, relay, upkeep
 from patterns.durable_tasks.models import QueueRow, TaskRow
-from patterns.durable_tasks.upkeep_writes import REST_SECONDS
 from tests.durable_tasks.messages import ids
 from tests.durable_tasks.test_publication import enqueue
 
@@ -68,9 +67,9 @@ def test_more_than_a_statement_of_due_tasks_is_promoted_without_a_pause(
 def test_a_queue_is_found_by_its_first_task(settings: Any) -> None:
     for queue in ("b", "a", "c"):
         enqueue(2, queue=queue)
-    assert new_queues.discover()
+    assert upkeep.discover()
     assert set(QueueRow.objects.values_list("name", flat=True)) == {"a", "b", "c"}
-    assert not new_queues.discover()
+    assert not upkeep.discover()
 
 
 def test_a_count_that_the_database_refuses_is_said_and_not_tried_again_at_once(
@@ -127,7 +126,7 @@ def test_a_table_that_somebody_locks_is_said_and_left_for_later(
     try:
         assert is_locked.wait(30)
         assert not keeper.turn()
-        assert keeper.turn_at > time.monotonic() + REST_SECONDS / 2
+        assert keeper.turn_at > time.monotonic() + upkeep.REST_SECONDS / 2
     finally:
         is_over.set()
         thread.join()

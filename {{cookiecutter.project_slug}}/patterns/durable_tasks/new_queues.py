@@ -1,1 +1,0 @@
-{{ pattern("durable_tasks/new_queues.py") }}

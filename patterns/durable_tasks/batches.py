@@ -12,9 +12,9 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from . import arguments, configuration
 from .enqueue import CHANNEL
+from .error_text import ERROR_CHARACTERS, clean, words
 from .hooks import Hooks
 from .obstacles import NO_ARGUMENTS, task_of
-from .settle import ERROR_CHARACTERS, clean, words
 
 logger = logging.getLogger(__name__)
 

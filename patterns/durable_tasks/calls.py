@@ -10,9 +10,9 @@ from uuid import UUID
 from celery import Celery
 
 from . import arguments, call_options, configuration, moments, priorities, row_options
+from .error_text import clean
 from .errors import NotKept
 from .new_row import NewRow, new_id
-from .settle import clean
 
 # PostgreSQL indexes these, and its index takes no text of some kilobytes.
 NAME_CHARACTERS = 500

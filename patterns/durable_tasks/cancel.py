@@ -5,9 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from . import locks
+from .error_text import ERROR_CHARACTERS, clean
 from .models import State
 from .selection import Selection
-from .settle import ERROR_CHARACTERS, clean
 
 AT_ONCE = 1000  # rows of one transaction
 BY_CHARACTERS = 200

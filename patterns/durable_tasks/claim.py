@@ -3,10 +3,7 @@
 import logging
 import os
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,6 +11,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError, connections
 
 from . import configuration, fresh, locks
+from .processes import process_name
 
 logger = logging.getLogger(__name__)
 
@@ -128,46 +126,3 @@ def _claim(parameters: dict[str, Any]) -> Claim | None:
         cursor.execute(_EXPIRE, message)
     logger.info("Task %s: nothing to start for message %s.", *message)
     return None
-
-
-def session_name(token: UUID | str) -> str:
-    """Return what a run's database session is called while it holds locks, in pg_stat_activity."""
-    return f"durable_tasks {token}"
-
-
-def process_name(pid: int) -> str:
-    """Return what tells a process from all others: machine's boot, pid namespace, pid.
-
-    Without the first two (not on Linux) they are empty: the lease then decides more often.
-    """
-    return f"{_machine()}:{pid}"
-
-
-def is_dead_here(process: str) -> bool:
-    """Tell whether a process was one of this machine and boot, and is gone. In doubt: False."""
-    machine, _, pid = process.rpartition(":")
-    if machine != _machine() or not machine.strip(":") or not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return _is_zombie(int(pid))
-
-
-def _is_zombie(pid: int) -> bool:
-    with suppress(OSError):
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-        return stat.rpartition(")")[2].split()[:1] == ["Z"]
-    return False
-
-
-@lru_cache(maxsize=1)
-def _machine() -> str:
-    boot = namespace = ""
-    with suppress(OSError):
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
-        namespace = str(Path("/proc/self/ns/pid").readlink())
-    return f"{boot}:{namespace}"

@@ -91,7 +91,7 @@ def _forget(**_: Any) -> None:
 setting_changed.connect(_forget)
 
 
-# Everything above; a name that begins the same and is not here is a typo (see checks.py).
+# Everything above; a name that begins the same and is not here is a typo (see checks/settings.py).
 NAMES = (
     "DURABLE_TASKS_DATABASE",
     "DURABLE_TASKS_LISTEN_DATABASE",

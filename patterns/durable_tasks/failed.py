@@ -14,8 +14,9 @@ from .batches import locked
 from .discard import DISCARD
 from .models import State, TaskRow
 from .obstacles import obstacle
+from .reading import read
 from .replay import REPLAY
-from .selection import Group, Selection, count, groups, read, rows
+from .selection import Group, Selection, count, groups, rows
 from .terminal import counted, printable
 from .walking import Outcome, Progress, in_transaction, now, walk
 

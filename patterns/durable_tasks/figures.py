@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import connections
 
 from . import caps, configuration
-from .selection import by_index
+from .reading import by_index
 
 # Each part is answered from its partial index; no index holds what has been deleted.
 _COUNTS = """

@@ -5,7 +5,7 @@ from django.db import connections
 from . import configuration
 from .figures import UNPUBLISHED
 from .marking import has_room
-from .selection import by_index
+from .reading import by_index
 
 _LAG = f"""
 {UNPUBLISHED}, published AS (

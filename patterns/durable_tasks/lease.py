@@ -1,10 +1,5 @@
-"""Keep the lease of the running task, and end this process before a lease ends that it lost.
+"""Keep the lease of the running task; a watchdog ends this process before a lease that it lost."""
 
-The process may be frozen, or hold the interpreter's lock in C code for minutes, so what ends it is
-a thread in C (`faulthandler`), which needs neither and leaves a traceback.
-"""
-
-import faulthandler
 import logging
 import os
 import threading
@@ -19,24 +14,16 @@ from celery.exceptions import Ignore
 from . import configuration, fresh
 from .claim import Claim
 from .marks import PUBLICATION
+from .watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
-# The process has ended before anybody else may start the task.
-MARGIN_SHARE = 0.1
-# Starting the watchdog's thread takes longer than most of what else is done for a short task. So it
-# is left armed between tasks, and one that would act so much sooner than need be serves the next.
-EARLY_SHARE = 0.05
-# An idle process is disarmed at the next tick; at the end of a task, if that might be too late.
-IDLE_SHARE = 0.5
 # Renewed after a third of a lease, and then tried four times before the watchdog acts.
 RENEW_SHARE = 1 / 3
 TICK_SHARE = 1 / 8
 # After the hard time limit the parent has killed this process; where it has not, it is dead or
 # frozen itself, and the lease is left to end.
 GRACE_SECONDS = 10
-# The real one: Celery replaces sys.stderr with a logger, which has no file.
-STDERR = 2
 
 _RENEW = """
 UPDATE durable_tasks_task SET leased_until = now() + make_interval(secs => %s)
@@ -54,7 +41,7 @@ class Keeper(threading.Thread):
         self.lock = threading.Lock()
         self.current: Claim | None = None
         self.renew_at = self.give_up_at = 0.0
-        self.acts_at = 0.0  # when the watchdog does; 0: not known to be armed
+        self.watchdog = Watchdog()  # touched under the lock alone
         self.misses = 0
         self.start()
 
@@ -62,7 +49,7 @@ class Keeper(threading.Thread):
         """Begin to renew, not longer than the task may take; False where the lease has ended."""
         lasting = float("inf") if for_seconds is None else for_seconds + GRACE_SECONDS
         with self.lock:
-            if not self._arm(claim.since):  # frozen between the claim and here
+            if not self.watchdog.arm(claim.since):  # frozen between the claim and here
                 return False
             self.renew_at = claim.since + configuration.lease_seconds() * RENEW_SHARE
             self.give_up_at = claim.since + lasting
@@ -74,30 +61,14 @@ class Keeper(threading.Thread):
         """Renew no more."""
         with self.lock:
             self.current = None
-            if self.acts_at - time.monotonic() < configuration.lease_seconds() * IDLE_SHARE:
-                self._disarm()
+            if self.watchdog.acts_soon():
+                self.watchdog.disarm()
 
     def rest(self) -> None:
         """Disarm where no lease is held: what runs now may take as long as it likes."""
         with self.lock:
             if self.current is None:
-                self._disarm()
-
-    def _arm(self, since: float) -> bool:
-        """End this process shortly before a lease taken at `since` ends; False where it has."""
-        now, lease = time.monotonic(), configuration.lease_seconds()
-        acts_at = since + lease * (1 - MARGIN_SHARE)
-        if acts_at <= now:
-            return False
-        if not acts_at - lease * EARLY_SHARE <= self.acts_at <= acts_at:
-            self.acts_at = 0.0  # a soft time limit may strike between any two lines
-            faulthandler.dump_traceback_later(acts_at - now, exit=True, file=STDERR)
-            self.acts_at = acts_at
-        return True
-
-    def _disarm(self) -> None:
-        self.acts_at = 0.0
-        faulthandler.cancel_dump_traceback_later()
+                self.watchdog.disarm()
 
     def run(self) -> None:
         """Renew whatever has run for a third of a lease."""
@@ -120,7 +91,7 @@ class Keeper(threading.Thread):
                 return
             if is_ours:
                 self.renew_at = since + configuration.lease_seconds() * RENEW_SHARE
-                self._arm(since)
+                self.watchdog.arm(since)
                 return
             self.misses += 1
             is_lost = self.misses == 2  # at first it may be that the run has ended just now

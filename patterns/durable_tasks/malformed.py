@@ -9,12 +9,12 @@ from kombu.utils.json import dumps
 
 from . import fresh
 from .arguments import HIDDEN, decode, redacted, show
+from .error_text import stack, words
 from .faults import body_of, queue_of
 from .marks import PUBLICATION
 from .message_calls import MessageCall
 from .new_row import new_id
 from .plain_rows import origin_of
-from .settle import stack, words
 
 # Enough to see what it was; a hostile name or error must not fill a page.
 NAME_CHARACTERS = 255

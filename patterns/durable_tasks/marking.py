@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connections
 
 from . import configuration
-from .settle import ERROR_CHARACTERS, clean, words
+from .error_text import ERROR_CHARACTERS, clean, words
 
 logger = logging.getLogger(__name__)
 

@@ -16,11 +16,11 @@ from celery.app.task import Context
 from celery.exceptions import TimeLimitExceeded
 
 from . import fresh
+from .error_text import words
 from .marks import PUBLICATION
 from .patience import in_time
 from .plain_errors import in_words, reason_of
 from .plain_rows import Ended, keep
-from .settle import words
 
 # A durable task's message that was revoked is published again, for ever, unless its row says so.
 _CANCEL = """

@@ -14,7 +14,7 @@ from celery.exceptions import (
 )
 from celery.utils.serialization import UnpickleableExceptionWrapper
 
-from .settle import words
+from .error_text import words
 
 REASONS = {
     SoftTimeLimitExceeded: "time_limit",

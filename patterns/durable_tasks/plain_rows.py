@@ -11,9 +11,9 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 from kombu.utils.json import dumps
 
 from . import arguments, configuration, fresh
+from .error_text import ERROR_CHARACTERS, clean, cut
 from .errors import ArgumentsRefused
 from .patience import in_time
-from .settle import ERROR_CHARACTERS, clean, cut
 
 logger = logging.getLogger(__name__)
 

@@ -7,9 +7,10 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from . import fresh
-from .claim import is_dead_here, process_name, session_name
-from .settle import ERROR_CHARACTERS, NOT_RUNNING, PUT_BACK, clean
+from . import fresh, sessions
+from .error_text import ERROR_CHARACTERS, clean
+from .processes import is_dead_here, process_name
+from .settle import NOT_RUNNING, PUT_BACK
 
 logger = logging.getLogger(__name__)
 
@@ -44,10 +45,6 @@ _ENDED_LEASES = """
 SELECT claim FROM durable_tasks_task WHERE state = 3 AND leased_until < now()
 ORDER BY leased_until LIMIT 1000
 """
-_END_SESSIONS = """
-SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-WHERE application_name = ANY(%s) AND usename = current_user AND pid <> pg_backend_pid()
-"""
 
 
 def crashed_statement(which: str, state: int = 3) -> str:
@@ -62,7 +59,7 @@ def end_abandoned(cursor: Any) -> int:
     To be called before the leases are taken back, in a transaction of its own.
     """
     cursor.execute(_ENDED_LEASES)
-    return _end_sessions(cursor, [row[0] for row in cursor.fetchall()])
+    return sessions.end(cursor, [row[0] for row in cursor.fetchall()])
 
 
 def process_lost(task_id: str, publication: str, pid: int | None, error: str) -> None:
@@ -92,7 +89,7 @@ def timed_out(task_id: str, publication: str, pid: int | None, error: str) -> No
         claims = [row[1] for row in cursor.fetchall()]
         cursor.execute(TIMED_OUT, [clean(error, ERROR_CHARACTERS), *process])
         has_begun = bool(cursor.rowcount)
-        _end_sessions(cursor, claims)
+        sessions.end(cursor, claims)
     if not has_begun:
         _crashed_before(task_id, publication, error)
 
@@ -112,7 +109,7 @@ def put_back_of(worker: str) -> int:
     for task_id, claim, process in fresh.execute(_OF_WORKER, [worker]):
         if is_dead_here(process):
             with fresh.cursor() as cursor:
-                _end_sessions(cursor, [claim])
+                sessions.end(cursor, [claim])
             put_back += len(fresh.execute(PUT_BACK, [task_id, claim]))
     return put_back
 
@@ -129,7 +126,7 @@ def log(rows: Sequence[tuple[Any, ...]]) -> None:
 def _crashed(row: tuple[Any, ...], error: str) -> int:
     task_id, claim, _ = row
     with fresh.cursor() as cursor:
-        _end_sessions(cursor, [claim])
+        sessions.end(cursor, [claim])
     statement = crashed_statement("id = %s AND claim = %s")
     rows = fresh.execute(statement, [clean(error, ERROR_CHARACTERS), task_id, claim])
     log(rows)
@@ -144,11 +141,3 @@ def _crashed_before(task_id: str, publication: str, error: str) -> None:
     statement = crashed_statement("id = %s AND publication = %s", state=2)
     told = clean(f"{error}\n{NOT_CLAIMED}", ERROR_CHARACTERS)
     log(fresh.execute(statement, [told, task_id, publication]))
-
-
-def _end_sessions(cursor: Any, claims: Sequence[Any]) -> int:
-    """End what a process left in the database: it may work on for minutes, with locks held."""
-    if not claims:
-        return 0
-    cursor.execute(_END_SESSIONS, [[session_name(claim) for claim in claims]])
-    return int(cursor.fetchone()[0])

@@ -9,10 +9,10 @@ from celery.worker import state
 from celery.worker.request import Request
 
 from . import plain, recovery
+from .error_text import words
 from .errors import TaskEnded
 from .marks import PUBLICATION
 from .patience import in_time
-from .settle import words
 
 LEFT = "is left to its lease"
 

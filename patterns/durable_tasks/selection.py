@@ -1,21 +1,17 @@
 """Which tasks are meant: one WHERE for lists, counts, groups, replay, discard and cancel."""
 
-import json
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connections, transaction
-
 from . import configuration
+from .error_text import clean
 from .models import State, TaskRow
-from .settle import clean
-from .sought import calls
+from .reading import by_index, read
+from .sought import TEXT_CHARACTERS, containing
 
-TEXT_CHARACTERS = 500  # of a filter; whoever looks for something types less
 # What a list shows of a row; arguments, traceback and message may be megabytes.
 LISTED = (
     "id, name, queue, state, plain, enqueued_at, due_at, started_at, retries, crashes, failures,"
@@ -72,7 +68,7 @@ class Selection:
         if self.has_failed:
             found.append(("failures > 0", []))
         if self.text:
-            found.append(_containing(self.text))
+            found.append(containing(self.text))
         return found
 
     @property
@@ -136,40 +132,3 @@ def rows(selection: Selection, limit: int) -> list[TaskRow]:
                 [*values, limit],
             )
         )
-
-
-def read(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Run a statement that reads, by the indexes, and return its rows."""
-    with by_index(), connections[configuration.database()].cursor() as cursor:
-        cursor.execute(statement, values)
-        return list(cursor.fetchall())
-
-
-@contextmanager
-def by_index() -> Iterator[None]:
-    """Let the queries of a block go by the indexes.
-
-    Statistics are older than a burst of failures, and where they say that many have failed, the
-    planner reads the table from end to end; the partial indexes are right at any time.
-    """
-    alias = configuration.database()
-    with transaction.atomic(using=alias, savepoint=False):
-        with connections[alias].cursor() as cursor:
-            cursor.execute("SELECT set_config('enable_seqscan', 'off', true)")
-        yield
-
-
-def _containing(text: str) -> tuple[str, list[Any]]:
-    plain, in_json = _like(text), _like(json.dumps(text, ensure_ascii=False)[1:-1])
-    condition = "name ILIKE %s OR error ILIKE %s OR shown ILIKE %s"
-    values: list[Any] = [plain, plain, in_json]
-    for name, encoded in calls(clean(text, TEXT_CHARACTERS)):
-        condition += " OR (name = %s AND arguments = ANY(%s))"
-        values += [name, encoded]
-    return condition, values
-
-
-def _like(text: str) -> str:
-    """Return a pattern that means the text itself."""
-    escaped = clean(text, TEXT_CHARACTERS).replace("\\", "\\\\")
-    return "%{}%".format(escaped.replace("%", "\\%").replace("_", "\\_"))

@@ -2,7 +2,6 @@
 
 import logging
 import time
-import traceback as tracebacks
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +12,7 @@ from django.db import InterfaceError, OperationalError, connections
 
 from . import configuration, fresh
 from .claim import Claim
+from .error_text import ERROR_CHARACTERS, clean, stack, words
 from .errors import ClaimLost
 
 logger = logging.getLogger(__name__)
@@ -22,8 +22,6 @@ Write = Callable[[str, Sequence[Any]], int]
 # A PostgreSQL that restarts is back within seconds; after this the lease decides.
 WRITE_FOR_SECONDS = 20
 PAUSE_SECONDS = 0.5
-ERROR_CHARACTERS = 2_000
-TRACEBACK_CHARACTERS = 16_000  # its end says most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,29 +115,6 @@ def write_here(statement: str, values: Sequence[Any]) -> int:
     with connections[configuration.database()].cursor() as cursor:
         cursor.execute(statement, values)
         return len(cursor.fetchall())
-
-
-def words(error: BaseException) -> str:
-    """Return an error as one reads it in a log."""
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:  # a __str__ that raises must not hide the failure
-        return type(error).__name__
-
-
-def clean(text: str, characters: int) -> str:
-    """Return text that PostgreSQL stores: no NUL, no lone surrogate, not too long."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode()[:characters]
-
-
-def stack(error: BaseException) -> str:
-    """Return an error's traceback, cut."""
-    return cut("".join(tracebacks.format_exception(error)))
-
-
-def cut(trace: str) -> str:
-    """Return the end of a traceback, cleaned."""
-    return clean(trace[-TRACEBACK_CHARACTERS:], TRACEBACK_CHARACTERS)
 
 
 def _retry_values(claim: Claim, decision: Retry, error: str) -> list[Any]:

@@ -1,16 +1,34 @@
-"""A text that somebody looks for, as the tasks understand it (`DurableTask.described_as`)."""
+"""A text that somebody looks for: in the rows, and as the tasks understand it
+(`DurableTask.described_as`).
+"""
 
+import json
 import logging
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 from django.db import transaction
 
 from . import arguments, configuration
+from .error_text import clean
 from .hooks import Hooks
 from .obstacles import all_tasks
 
 logger = logging.getLogger(__name__)
+
+TEXT_CHARACTERS = 500  # of a filter; whoever looks for something types less
+
+
+def containing(text: str) -> tuple[str, list[Any]]:
+    """Return the condition on `durable_tasks_task` that a row has the text, and its parameters."""
+    plain, in_json = _like(text), _like(json.dumps(text, ensure_ascii=False)[1:-1])
+    condition = "name ILIKE %s OR error ILIKE %s OR shown ILIKE %s"
+    values: list[Any] = [plain, plain, in_json]
+    for name, encoded in calls(clean(text, TEXT_CHARACTERS)):
+        condition += " OR (name = %s AND arguments = ANY(%s))"
+        values += [name, encoded]
+    return condition, values
 
 
 def calls(text: str) -> Iterator[tuple[str, list[str]]]:
@@ -32,3 +50,9 @@ def calls(text: str) -> Iterator[tuple[str, list[str]]]:
             continue
         if encoded:
             yield name, encoded
+
+
+def _like(text: str) -> str:
+    """Return a pattern that means the text itself."""
+    escaped = clean(text, TEXT_CHARACTERS).replace("\\", "\\\\")
+    return "%{}%".format(escaped.replace("%", "\\%").replace("_", "\\_"))

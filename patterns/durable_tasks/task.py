@@ -11,6 +11,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from . import arguments, claim, configuration, fresh, lease, refusals, settle
 from .asking import Asking
 from .doors import ClosedDoors
+from .error_text import words
 from .marks import PUBLICATION, RUN
 from .retry import Retrying
 from .run import Completion, Run
@@ -121,7 +122,7 @@ class DurableTask(Asking, Retrying, ClosedDoors):
         try:
             return claim.claim(str(self.request.id), publication, str(self.request.hostname))
         except (OperationalError, InterfaceError) as error:
-            raise Ignore(f"Not claimed; the task's row is there: {settle.words(error)}") from error
+            raise Ignore(f"Not claimed; the task's row is there: {words(error)}") from error
 
 
 @contextmanager

@@ -10,10 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from celery import Celery, current_app
-from django.db.models.functions import Now
 
-from . import arguments, configuration
-from .models import State, TaskRow
+from .enqueued import all_rows, asked, matching, next_ready
+from .models import TaskRow
 from .trial import Ran, run_row
 from .twice import twice
 
@@ -33,12 +32,12 @@ def assert_enqueued(
 
     `args`, `kwargs` and `queue` narrow it down; None stands for any.
     """
-    rows = _matching(task, args, kwargs, queue)
+    rows = matching(task, args, kwargs, queue)
     if (count is None and rows) or len(rows) == count:
         return rows
     times = "" if count is None else f", {len(rows)} times instead of {count}"
-    what = _asked(task, args, kwargs, queue)
-    raise AssertionError(f"{what} is {'' if rows else 'not '}enqueued{times}. {_all_rows()}")
+    what = asked(task, args, kwargs, queue)
+    raise AssertionError(f"{what} is {'' if rows else 'not '}enqueued{times}. {all_rows()}")
 
 
 def refute_enqueued(
@@ -49,8 +48,8 @@ def refute_enqueued(
     queue: str | None = None,
 ) -> None:
     """Fail where a task (or a name) is enqueued."""
-    if _matching(task, args, kwargs, queue):
-        raise AssertionError(f"{_asked(task, args, kwargs, queue)} is enqueued. {_all_rows()}")
+    if matching(task, args, kwargs, queue):
+        raise AssertionError(f"{asked(task, args, kwargs, queue)} is enqueued. {all_rows()}")
 
 
 def run_enqueued(
@@ -69,7 +68,7 @@ def run_enqueued(
     """
     ran: list[Ran] = []
     passed_over: list[Any] = []
-    while row := _next(task, queue, scheduled, passed_over):
+    while row := next_ready(task, queue, scheduled, passed_over):
         if len(ran) == MOST_RUNS:
             raise AssertionError(f"{MOST_RUNS} tasks have run, and {row} is ready: a loop?")
         ran.append(run_row(row, app or current_app))
@@ -92,68 +91,3 @@ def run_twice(task: Any, *args: Any, ignoring: Sequence[str] = (), **kwargs: Any
     if told := replace(done.second, changes=changes).told():
         raise AssertionError(f"{task.name} run twice: the second run {told}")
     return done.result
-
-
-def _matching(task: Any, args: Any, kwargs: Any, queue: str | None) -> list[TaskRow]:
-    rows = _rows().filter(name=_name(task)).order_by("id")
-    if queue is not None:
-        rows = rows.filter(queue=queue)
-    return [row for row in rows if _has(row, args, kwargs)]
-
-
-def _has(row: TaskRow, args: Any, kwargs: Any) -> bool:
-    """Compare as JSON has it: a tuple is a list."""
-    has_args, has_kwargs = arguments.decode(row.arguments)
-    text = arguments.encode(
-        row.name,
-        has_args if args is None else args,
-        has_kwargs if kwargs is None else kwargs,
-        1 << 30,
-    )
-    return arguments.decode(text) == (has_args, has_kwargs)
-
-
-def _rows() -> Any:
-    return TaskRow.objects.using(configuration.database()).filter(state__lt=State.FAILED)
-
-
-def _name(task: Any) -> str:
-    # A Django task's `name` is its function's alone.
-    return str(task if isinstance(task, str) else getattr(task, "module_path", task.name))
-
-
-def _asked(task: Any, args: Any, kwargs: Any, queue: str | None) -> str:
-    given = {"args": args, "kwargs": kwargs, "queue": queue}
-    words = [f"{key}={value!r}" for key, value in given.items() if value is not None]
-    return " with ".join([_name(task), ", ".join(words)] if words else [_name(task)])
-
-
-def _all_rows() -> str:
-    rows = [
-        f"  {row.name}: arguments {row.arguments}, queue {row.queue!r}, {row.get_state_display()},"
-        f" due at {row.due_at}"
-        for row in _rows().order_by("id")
-    ]
-    return "\n".join(["Enqueued are:", *rows]) if rows else "Nothing is enqueued."
-
-
-def _next(task: Any, queue: str | None, scheduled: bool, passed_over: list[Any]) -> Any:
-    rows = _rows().exclude(state=State.RUNNING).exclude(pk__in=passed_over)
-    if task is not None:
-        rows = rows.filter(name=_name(task))
-    if queue is not None:
-        rows = rows.filter(queue=queue)
-    if not scheduled:
-        # Now() would be when the test's transaction began.
-        rows = rows.filter(due_at__lte=_StatementTime())
-    return rows.order_by("rank", "due_at", "id").first()
-
-
-class _StatementTime(Now):
-    """The time of the statement, whenever its transaction began."""
-
-    template = "STATEMENT_TIMESTAMP()"
-
-    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        """Return the SQL; `Now` has a template of its own for this database."""
-        return self.as_sql(compiler, connection, **context)

@@ -22,8 +22,9 @@ from durable_shop.models import Note
 
 from patterns.durable_tasks import claim as claim_module
 from patterns.durable_tasks.cancel import cancel
-from patterns.durable_tasks.claim import claim, is_dead_here, process_name
+from patterns.durable_tasks.claim import claim
 from patterns.durable_tasks.models import QueueRow, State, TaskRow
+from patterns.durable_tasks.processes import process_name
 from tests.durable_tasks.conftest import Start, all_done, notes
 from tests.durable_tasks.test_consumer import database_away
 from tests.servers import eventually
@@ -265,19 +266,6 @@ def test_a_claim_waits_for_a_lock_and_then_sees_what_is_true() -> None:
         time.sleep(0.3)
     thread.join()
     assert result == [False]
-
-
-def test_who_is_dead_is_known_of_this_machine_and_boot_alone() -> None:
-    assert not is_dead_here(process_name(os.getpid()))
-    child = os.fork()
-    if child == 0:
-        os._exit(0)
-    eventually(lambda: is_dead_here(process_name(child)))  # a zombie runs nothing
-    os.waitpid(child, 0)
-    assert is_dead_here(process_name(child))
-    assert not is_dead_here(f"another-boot:pid:[1]:{child}")
-    assert not is_dead_here("")
-    assert not is_dead_here(f"::{child}")
 
 
 def test_a_message_with_nothing_to_claim_ends_as_ignored(

@@ -2,9 +2,10 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection, connections, transaction
 
 from patterns.durable_tasks import fresh, patience
 from patterns.durable_tasks.models import QueueRow
@@ -66,3 +67,29 @@ def test_the_worker_is_not_held_up_by_a_database_that_does_not_answer(
     assert time.monotonic() - began < 60
     is_over.set()
     assert asked == ["database"]  # it rests after the first
+
+
+def test_where_there_is_no_session_there_is_no_statement_to_stop() -> None:
+    connection.close()
+    fresh.canceller()()
+    assert connection.connection is None
+
+
+def test_a_statement_that_cannot_be_stopped_is_said_and_raises_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its caller is about to write how the run ended."""
+
+    def cancel() -> None:
+        raise OperationalError("no route to host")
+
+    asked = SimpleNamespace(cancel=cancel)
+    raw = SimpleNamespace(
+        closed=True, pgconn=SimpleNamespace(get_cancel=lambda: asked),
+        info=SimpleNamespace(backend_pid=77),
+    )  # fmt: skip
+    with monkeypatch.context() as patched:
+        patched.setattr(connections["default"], "connection", raw)
+        stop = fresh.canceller()
+    stop()
+    assert "session 77 may be still at work: no route to host" in caplog.text

@@ -3,14 +3,23 @@
 import os
 import signal
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
-from django.db import connection
+import pytest
+from celery.exceptions import Ignore
+from django.db import OperationalError, connection
 from durable_shop import ends
 
+from patterns.durable_tasks import configuration, fresh, lease
+from patterns.durable_tasks.lease import Keeper
 from patterns.durable_tasks.models import TaskRow
 from tests.durable_tasks.conftest import Start, all_done, notes
 from tests.durable_tasks.test_recovery import pid_of
+from tests.durable_tasks.test_settle import running, taken_over
 from tests.servers import eventually
 
 # A process that is held up for as long as its lease ends itself, as it should: on a machine that
@@ -106,3 +115,71 @@ def test_a_body_that_goes_on_after_it_has_completed_is_not_ended(
     eventually(lambda: len(notes()) == 2)
     assert "Timeout (" not in worker.words
     assert "taken over" not in worker.words
+
+
+@pytest.fixture
+def keeper(monkeypatch: pytest.MonkeyPatch) -> Iterator[Keeper]:
+    """What keeps this process' lease, and looks when it is told to and not now and then."""
+    monkeypatch.setattr(Keeper, "start", lambda self: None)
+    monkeypatch.setattr(lease, "_keepers", [])
+    keeper = lease._keeper()
+    yield keeper
+    keeper.watchdog.disarm()
+
+
+@pytest.mark.usefixtures("keeper")
+def test_a_body_does_not_begin_once_its_lease_has_ended() -> None:
+    """As where the process was frozen between the claim and its body."""
+    late = replace(running(), since=time.monotonic() - configuration.lease_seconds())
+    with pytest.raises(Ignore, match="ended before its body began"), lease.kept(late, None):
+        pytest.fail("it has begun")
+
+
+def test_a_run_whose_row_is_anothers_by_now_says_so_once(
+    keeper: Keeper, caplog: pytest.LogCaptureFixture
+) -> None:
+    claim = running()
+    taken_over(claim)
+    with lease.kept(claim, None):
+        keeper._renew(claim)
+        assert "taken over" not in caplog.text  # perhaps its own run has ended the row just now
+        keeper._renew(claim)
+        keeper._renew(claim)
+    assert caplog.text.count("was taken over while it ran here") == 1
+
+
+def test_a_database_that_does_not_answer_leaves_the_watchdog_to_end_the_process(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def is_away(*_: Any) -> None:
+        raise OperationalError("away")
+
+    monkeypatch.setattr(fresh, "execute", is_away)
+    claim = running()
+    with lease.kept(claim, None):
+        acts_at = keeper.watchdog.acts_at
+        keeper._renew(claim)
+        assert keeper.watchdog.acts_at == acts_at > 0
+    assert "was not renewed: away" in caplog.text
+
+
+def test_a_run_that_ends_while_its_lease_is_renewed_leaves_no_watchdog_behind(
+    keeper: Keeper,
+) -> None:
+    claim = running()
+    with lease.kept(claim, None):
+        pass
+    keeper.rest()
+    keeper._renew(claim)
+    assert keeper.watchdog.acts_at == 0
+
+
+def test_a_plain_task_that_a_durable_one_runs_itself_leaves_its_watchdog_armed(
+    keeper: Keeper,
+) -> None:
+    plain = SimpleNamespace(request={})
+    with lease.kept(running(), None):
+        lease._rest_for_a_plain_task(plain)
+        assert keeper.watchdog.acts_at > 0
+    lease._rest_for_a_plain_task(plain)
+    assert keeper.watchdog.acts_at == 0

@@ -4,10 +4,13 @@ import os
 import signal
 import time
 from pathlib import Path
+from uuid import uuid4
 
 from durable_shop import ends, tasks
 
-from patterns.durable_tasks.models import TaskRow
+from patterns.durable_tasks import recovery
+from patterns.durable_tasks.models import State, TaskRow
+from patterns.durable_tasks.processes import process_name
 from tests.durable_tasks.conftest import Process, Start, all_done, notes
 from tests.servers import eventually
 
@@ -143,6 +146,27 @@ def test_a_warm_shutdown_waits_and_puts_back_what_a_child_lost(
     os.kill(child, signal.SIGTERM)  # as a supervisor that signals every process does
     worker.process.wait(60)
     assert put_back(worker)
+
+
+def running_in(process: str) -> TaskRow:
+    """Return a row that a process of the worker w@test runs."""
+    return TaskRow.objects.create(
+        name="shop.write_note", queue="default", arguments="[[],{}]", state=State.RUNNING,
+        claim=uuid4(), publication=uuid4(), worker="w@test", process=process,
+    )  # fmt: skip
+
+
+def test_a_process_that_still_runs_at_a_shutdown_keeps_its_task() -> None:
+    row = running_in(process_name(os.getpid()))
+    assert recovery.put_back_of("w@test") == 0
+    assert TaskRow.objects.get().claim == row.claim
+
+
+def test_a_process_that_was_lost_before_it_took_the_task_is_no_crash_of_the_task() -> None:
+    row = running_in(process_name(0))
+    recovery.process_lost(str(row.id), str(row.publication), None, "told to")
+    stored = TaskRow.objects.get()
+    assert (stored.state, stored.crashes) == (State.RUNNING, 0)
 
 
 def pid_of(path: Path) -> int:

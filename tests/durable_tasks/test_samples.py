@@ -4,29 +4,35 @@ import os
 import socket
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import httpx
 import pytest
-from celery.app.registry import TaskRegistry
 from django.core.mail import EmailMessage
 from django.db import connection, transaction
 from durable_shop.models import Note
 
+from patterns.durable_tasks import fingerprints
 from patterns.durable_tasks.app import DurableCelery
 from patterns.durable_tasks.every_task import Case, cases, registered
 from patterns.durable_tasks.samples import Exempt, Sample
-from patterns.idempotency import ledger
-from patterns.idempotency.models import Effect
 from tests.durable_tasks.conftest import notes
+from tests.durable_tasks.sampled import (
+    WHERE,
+    OutsideServer,
+    defined,
+    get_or_create,
+    new_app,
+    of,
+    refused,
+    run,
+    served,
+)
 
-WHERE = "tests/samples.py"
 HARMLESS = "nobody reads it twice"
 
 Define = Callable[..., Any]
@@ -34,53 +40,10 @@ Define = Callable[..., Any]
 pytestmark = pytest.mark.filterwarnings("ignore:\\s*The '.*' task attribute")
 
 
-class OutsideServer(ThreadingHTTPServer):
-    """The far side: it keeps connections open, and counts what was asked for."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        self.asked: Counter[str] = Counter()
-        super().__init__(("127.0.0.1", 0), Answers)
-        self.address = f"127.0.0.1:{self.server_address[1]}"
-
-
-class Answers(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"  # keep-alive
-
-    def do_GET(self) -> None:
-        self.server.asked[self.path] += 1  # type: ignore[attr-defined]
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *words: Any) -> None:
-        pass
-
-
 @pytest.fixture
 def far_side() -> Iterator[OutsideServer]:
-    with OutsideServer() as server:
-        thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
+    with served() as server:
         yield server
-        server.shutdown()
-        thread.join()
-
-
-class OwnTasks(TaskRegistry):
-    """Leaves out the shared tasks of whatever this process has imported by now."""
-
-    def __setitem__(self, name: str, task: Any) -> None:
-        if name.startswith(("sampled.", "other.", "celery.")):
-            super().__setitem__(name, task)
-
-
-def new_app(name: str) -> DurableCelery:
-    options: dict[str, Any] = {"task_cls": "patterns.durable_tasks.task:DurableTask"}
-    app = DurableCelery(name, set_as_current=False, tasks=OwnTasks(), **options)
-    app.conf.update(broker_url="redis://127.0.0.1:1/0", task_ignore_result=True)
-    return app
 
 
 @pytest.fixture
@@ -91,39 +54,7 @@ def app() -> DurableCelery:
 @pytest.fixture
 def define(app: DurableCelery) -> Define:
     """Return a function that makes a task of a body."""
-
-    def define(body: Callable[..., Any], **options: Any) -> Any:
-        body.__name__ = "body"  # Celery takes no lambda by its own name
-        return app.task(name="sampled.it", shared=False, **options)(body)
-
-    return define
-
-
-@pytest.fixture
-def empty_ledger() -> Iterator[None]:
-    yield
-    Effect.objects.all().delete()
-
-
-def run(app: DurableCelery, sample: Sample | None = None, **options: Any) -> None:
-    [case] = cases([app], {"sampled.it": sample or of()}, where=WHERE, **options)
-    case.run()
-
-
-def of(*args: Any, **allowed: Any) -> Sample:
-    return Sample(arguments=lambda: args, **allowed)
-
-
-@contextmanager
-def refused(*words: str) -> Iterator[None]:
-    with pytest.raises(AssertionError) as failure:
-        yield
-    for each in words:
-        assert each in str(failure.value)
-
-
-def get_or_create(text: str = "one") -> None:
-    Note.objects.get_or_create(text=text)
+    return partial(defined, app)
 
 
 def test_a_task_whose_second_run_finds_its_work_done_passes(
@@ -168,6 +99,37 @@ def test_a_row_that_is_created_again_fails(app: DurableCelery, define: Define) -
     define(lambda: Note.objects.create(text="twice") and None)
     with refused("durable_shop_note (1 rows, then 2)"):
         run(app)
+
+
+def test_a_table_that_is_made_again_fails(app: DurableCelery, define: Define) -> None:
+    numbers = iter("12")
+
+    def make() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE TABLE sampled_{next(numbers)} ()")
+
+    define(make)
+    try:
+        with refused("sampled_2 (a table that was made)"):
+            run(app)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE sampled_1, sampled_2")
+
+
+def test_of_a_large_table_a_change_is_seen_and_no_rows_are_shown(
+    app: DurableCelery, define: Define, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are not fetched: a test's process would hold them all."""
+    monkeypatch.setattr(fingerprints, "ROWS_KEPT", 1)
+    numbers = iter("12")
+    define(lambda: Note.objects.filter(text__startswith="x").update(text="x" + next(numbers)))
+    Note.objects.bulk_create([Note(text="x"), Note(text="another")])
+    with pytest.raises(AssertionError) as failure:
+        run(app)
+    assert "durable_shop_note (2 rows, then 2):" in str(failure.value)
+    assert "another" not in str(failure.value)
+    assert '"x2"' not in str(failure.value)
 
 
 def test_a_time_that_the_database_writes_anew_fails(app: DurableCelery, define: Define) -> None:
@@ -291,35 +253,6 @@ def test_what_a_task_contacts_when_its_transaction_has_committed_is_seen(
     define(contact)
     with refused(f"a connection to {far_side.address}"):
         run(app)
-
-
-def test_an_effect_that_a_ledger_guards_is_done_once(
-    app: DurableCelery, define: Define, far_side: OutsideServer, empty_ledger: None
-) -> None:
-    def charge(key: str) -> None:
-        with ledger.effect(key, keeps_key_hours=24, holder=task.request.id) as effect:
-            if not effect.is_recorded:
-                httpx.get(f"http://{far_side.address}/{effect.key}").raise_for_status()
-            with task.completing():
-                effect.record("done")
-
-    task = define(charge, atomic=False)
-    run(app, of("order-1"))
-    assert far_side.asked == {"/order-1": 1}
-
-
-def test_an_effect_that_asks_the_outside_before_its_ledger_fails(
-    app: DurableCelery, define: Define, far_side: OutsideServer, empty_ledger: None
-) -> None:
-    def charge(key: str) -> None:
-        with ledger.effect(key, keeps_key_hours=24, holder=task.request.id) as effect:
-            httpx.get(f"http://{far_side.address}/{effect.key}").raise_for_status()
-            with task.completing():
-                effect.record("done")
-
-    task = define(charge, atomic=False)
-    with refused(f"a connection to {far_side.address}"):
-        run(app, of("order-1"))
 
 
 def test_a_contact_may_be_allowed_and_what_the_far_side_holds_is_compared_all_the_same(

@@ -3,13 +3,15 @@
 import threading
 import time
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection, transaction
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import InterfaceError, OperationalError, connection, transaction
 from durable_shop import ends, tasks
 
-from patterns.durable_tasks import settle
+from patterns.durable_tasks import error_text, fresh, settle
 from patterns.durable_tasks.claim import Claim
 from patterns.durable_tasks.errors import ClaimLost
 from patterns.durable_tasks.models import State, TaskRow
@@ -68,8 +70,41 @@ def test_what_postgresql_cannot_store_is_left_out_of_an_error() -> None:
     assert settle.fail(claim, "error", ValueError("a\x00b\ud800" * 5000), settle.write_fresh)
     row = TaskRow.objects.get()
     assert row.error.startswith("ValueError: ab?")
-    assert len(row.error) == settle.ERROR_CHARACTERS
-    assert 0 < len(row.traceback) <= settle.TRACEBACK_CHARACTERS
+    assert len(row.error) == error_text.ERROR_CHARACTERS
+    assert 0 < len(row.traceback) <= error_text.TRACEBACK_CHARACTERS
+
+
+class Flaky:
+    """Stands for a database that raises these, and answers then."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors, self.execute = list(errors), fresh.execute
+
+    def __call__(self, statement: str, values: Any) -> Any:
+        if self.errors:
+            raise self.errors.pop(0)
+        return self.execute(statement, values)
+
+
+@pytest.mark.parametrize(
+    "error", [OperationalError("starts up"), InterfaceError("closed"), SoftTimeLimitExceeded()]
+)
+def test_an_end_is_written_through_a_short_outage_and_a_late_time_limit(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(fresh, "execute", Flaky(error))
+    assert settle.fail(running(), "error", ValueError("told to"), settle.write_fresh)
+    assert TaskRow.objects.get().error == "ValueError: told to"
+
+
+def test_a_database_that_stays_away_leaves_the_row_to_its_lease(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fresh, "execute", Flaky(*[OperationalError("away")] * 9))
+    monkeypatch.setattr(settle, "WRITE_FOR_SECONDS", -1)
+    with pytest.raises(OperationalError, match="away"):
+        settle.fail(running(), "error", ValueError(), settle.write_fresh)
+    assert TaskRow.objects.get().state == State.RUNNING
 
 
 def end_all_sessions() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery.exceptions import Ignore
 from django.db import connection, transaction
 from durable_shop import tasks
 from durable_shop.celery import app as shop
@@ -166,6 +167,19 @@ def test_a_body_that_breaks_the_transaction_leaves_a_failed_row() -> None:
     broken.delay()
     (ran,) = run_enqueued(raises=False, app=app)
     assert (ran.outcome, TaskRow.objects.get().state) == ("failed", 4)
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_a_task_that_leaves_it_at_that_has_completed_with_what_it_did(atomic: bool) -> None:
+    @app.task(name=f"testing.leaves_{atomic}", shared=False, atomic=atomic)
+    def leaves() -> None:
+        Note.objects.create(text="kept")
+        raise Ignore("nothing more to do")
+
+    leaves.delay()
+    (ran,) = run_enqueued(app=app)
+    assert (ran.outcome, str(ran.error), notes()) == ("completed", "nothing more to do", ["kept"])
+    assert not TaskRow.objects.exists()
 
 
 def test_an_unknown_task_is_named() -> None:

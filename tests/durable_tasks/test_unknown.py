@@ -85,6 +85,28 @@ def test_it_runs_on_the_worker_that_knows_it(start_worker: Start, start_relay: S
     eventually(lambda: not TaskRow.objects.exists())
 
 
+class WithoutEvents:
+    """A worker's consumer."""
+
+    hostname, event_dispatcher, app = "w@test", None, SimpleNamespace()
+
+
+def test_a_worker_without_events_keeps_an_unknown_plain_task_and_tells_its_caller() -> None:
+    """As one started with --without-gossip and --without-heartbeat."""
+    told: list[str] = []
+    backend = SimpleNamespace(mark_as_failure=lambda id, *_, **__: told.append(id))
+    consumer = WithoutEvents()
+    consumer.app = SimpleNamespace(backend=backend)
+    message = Message(
+        body=b"[[5], {}, {}]", headers={"task": "plain.gone", "id": str(uuid4())},
+        content_type="application/json", content_encoding="utf-8",
+    )  # fmt: skip
+    unknown.keep_plain(consumer, message, KeyError("plain.gone"))
+    assert told == [message.headers["id"]]
+    row = failed()
+    assert (row.name, row.reason, row.arguments) == ("plain.gone", "unknown", "[[5], {}]")
+
+
 def test_nobody_knew_it_for_too_long_and_it_has_failed() -> None:
     row = published(unknown_since=timezone.now() - timedelta(seconds=3601), unique_key="key")
     assert unknown.put_back(str(row.id), str(row.publication), NEW_TASK, worker="old@test")

@@ -1,11 +1,12 @@
 """What relays do besides publishing."""
 
+import threading
 import time
 from typing import Any
 
 import pytest
 from development.server import Server
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from durable_shop import tasks
 from durable_shop.celery import app
 
@@ -104,6 +105,37 @@ def test_a_database_that_is_away_while_it_counts_is_told_from_one_that_refuses(
     with pytest.raises(OperationalError):
         upkeep.Upkeep().turn()
     connection.close()
+
+
+def test_a_table_that_somebody_locks_is_said_and_left_for_later(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Given an ALTER TABLE, say, in a transaction that is not ended, then publishing goes on."""
+    keeper, is_locked, is_over = upkeep.Upkeep(), threading.Event(), threading.Event()
+
+    def lock() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE durable_tasks_task IN EXCLUSIVE MODE")
+            is_locked.set()
+            is_over.wait(60)
+        connection.close()
+
+    tasks.write_note.apply_async(["x"], countdown=60)
+    TaskRow.objects.update(due_at=PAST)
+    thread = threading.Thread(target=lock)
+    thread.start()
+    try:
+        assert is_locked.wait(30)
+        assert not keeper.turn()
+        assert keeper.turn_at > time.monotonic() + upkeep.REST_SECONDS / 2
+    finally:
+        is_over.set()
+        thread.join()
+    (said,) = [each.getMessage() for each in caplog.records if "leases wait" in each.getMessage()]
+    assert "lock timeout" in said
+    assert "pg_terminate_backend(pid) ends it" in said
+    assert upkeep.Upkeep().turn()
+    assert TaskRow.objects.get().state == 1
 
 
 def test_it_comes_after_a_task_that_is_hurried_and_not_later_than_in_an_idle_relay(

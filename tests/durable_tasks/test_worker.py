@@ -2,12 +2,14 @@
 
 import subprocess
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from django.db import OperationalError
 from durable_shop import ends
 from durable_shop.celery import app
 
-from patterns.durable_tasks import worker
+from patterns.durable_tasks import fresh, worker
 from patterns.durable_tasks.app import DurableCelery
 from tests.durable_tasks.conftest import Start, all_done, notes
 from tests.servers import eventually
@@ -39,6 +41,17 @@ def test_a_pool_without_a_process_for_its_tasks_is_refused(pool: str) -> None:
     sender = SimpleNamespace(app=app, pool_cls=pool, hostname="w@test")
     with pytest.raises(SystemExit, match="--pool prefork or --pool solo"):
         worker.take_back(sender)
+
+
+def test_a_worker_starts_where_the_database_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def is_away(*_: Any) -> None:
+        raise OperationalError("away")
+
+    monkeypatch.setattr(fresh, "execute", is_away)
+    worker.take_back(SimpleNamespace(app=app, pool_cls="prefork", hostname="w@test"))
+    assert "What w@test had claimed before is left to its leases." in caplog.text
 
 
 def test_a_killed_processs_task_is_taken_back_in_a_second_if_nobody_says_otherwise() -> None:

@@ -14,7 +14,8 @@ from django.shortcuts import redirect
 
 from .. import failed as failed_set
 from ..errors import TasksHeld
-from ..selection import Group, Selection, by_index, count, groups
+from ..reading import by_index
+from ..selection import Group, Selection, count, groups
 from . import choosing, forms, listing, permissions, progress, showing, words
 from .actions import REPLAY, Action
 

@@ -15,7 +15,8 @@ from .. import cancel as cancelling
 from .. import failed as failed_set
 from ..errors import TasksHeld
 from ..models import State
-from ..selection import Selection, by_index, count
+from ..reading import by_index
+from ..selection import Selection, count
 from . import acting, backlog, choosing, forms, listing, permissions, progress, words
 from .row import Row
 

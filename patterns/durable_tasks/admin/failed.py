@@ -8,7 +8,8 @@ from django.shortcuts import redirect
 from django.urls import path
 
 from .. import configuration
-from ..selection import Group, by_index, groups
+from ..reading import by_index
+from ..selection import Group, groups
 from . import acting, choosing, filters, listing, permissions, row_page, showing, words
 from .actions import ACTIONS, Action
 from .pages import LABEL, Pages

@@ -12,7 +12,8 @@ from django.urls import path
 
 from .. import configuration
 from ..models import State
-from ..selection import Selection, by_index, count
+from ..reading import by_index
+from ..selection import Selection, count
 from . import backlog, cancelling, choosing, filters, listing, permissions, row_page, words
 from .pages import LABEL, Pages
 

@@ -10,8 +10,8 @@ from django.utils import timezone
 from kombu.utils.json import dumps
 
 from .. import arguments, configuration
+from ..error_text import stack
 from ..run import Run
-from ..settle import stack
 from . import results
 from .framework import AnyResult, TaskResultStatus, task_finished
 from .paths import CodeUnknown

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
-from patterns.durable_tasks import selection
+from patterns.durable_tasks import sought
 from patterns.durable_tasks.models import TaskRow
 from tests.durable_tasks.admin.conftest import FAILED, HISTORY, TASKS
 from tests.servers import eventually
@@ -153,7 +153,7 @@ def test_a_text_that_a_task_knows_thousands_of_rows_by_costs_no_more(
     boss: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = [("shop.task3", [f"[[{n}], {{}}]" for n in range(3, 70_000, 7)])]
-    monkeypatch.setattr(selection, "calls", lambda text: known)
+    monkeypatch.setattr(sought, "calls", lambda text: known)
     test_a_page_asks_few_questions_each_answered_by_an_index(boss, f"{FAILED}?text=number+99999")
     assert "10,001 tasks" in boss.get(f"{FAILED}?text=number+99999").content.decode()
 

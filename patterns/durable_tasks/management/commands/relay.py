@@ -9,7 +9,9 @@ from typing import Any
 from django.core.checks import ERROR
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ... import checks, other_apps
+from ... import other_apps
+from ...checks.database import wrong_database
+from ...checks.settings import wrong_queues, wrong_settings
 from ...relay import Relay
 
 # What is stuck in a call that nothing interrupts, a frozen database's for one, is not waited for.
@@ -69,7 +71,7 @@ class Command(BaseCommand):
 
 
 def _refuse_wrong_settings() -> None:
-    found = chain(checks.wrong_settings(), checks.wrong_database(), checks.wrong_queues())
+    found = chain(wrong_settings(), wrong_database(), wrong_queues())
     if errors := [str(each) for each in found if each.level >= ERROR]:
         raise CommandError("\n".join(errors))
 

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.utils.module_loading import import_string
 
-from .app import DurableCelery
-from .task import DurableTask
+from ..app import DurableCelery
+from ..task import DurableTask
 
 NAME = "DURABLE_TASKS_OTHER_APPS"
 HINT = 'It is {"<queue>": "<dotted path of the Celery app whose workers take from it>"}.'

@@ -1,1 +1,0 @@
-{{ pattern("durable_tasks/checks.py") }}

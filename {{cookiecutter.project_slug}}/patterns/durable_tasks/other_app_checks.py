@@ -1,1 +1,0 @@
-{{ pattern("durable_tasks/other_app_checks.py") }}

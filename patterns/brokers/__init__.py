@@ -26,7 +26,8 @@ Wiring:
            app = GuardedCelery(
                "shop", owner=Owner("my_project.shop", "production"), broker_setting="BROKER_URL"
            )
-       `owner` may be a function, called when first needed. Beside another subclass: `class
+       `owner` may be a function, called when first needed. `broker_setting` is named to people who
+       have to change it, such as CELERY_BROKER_URL, and never read. Beside another subclass: `class
        MyCelery(Other, GuardedCelery)`; what keeps tasks from the broker goes first.
     2. In settings.py, where Django is, for the checks and the command:
            INSTALLED_APPS += ["<this package>"]

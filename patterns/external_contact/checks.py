@@ -62,9 +62,15 @@ def wrong_addresses() -> Iterator[CheckMessage]:
         if not hasattr(settings, name):
             yield Error(
                 f"EXTERNAL_CONTACT_BROKERS names the setting {name!r}, which there is not.",
-                hint="Name the settings that hold the brokers' URLs: BROKER_URL, for one.",
+                hint=f"Name the settings that hold the brokers' URLs{_brokers_here()}.",
                 id="external_contact.E004",
             )
+
+
+def _brokers_here() -> str:
+    """Return the settings that look like it: with a namespace of Celery's, CELERY_BROKER_URL."""
+    found = [name for name in dir(settings) if name.endswith("BROKER_URL")]
+    return f": {', '.join(found)}, perhaps" if found else ""
 
 
 def wrong_middleware() -> Iterator[CheckMessage]:

@@ -68,8 +68,8 @@ def database_problem(error: str) -> Problem:
         name="database_down",
         severity="critical",
         sentence=f"The database does not answer: {error}",
-        remedy="Start it, or free what it lacks. Nothing is lost meanwhile: what was committed is"
-        " there when it is back.",
+        remedy="Start it, or free what it lacks; where a table is not there, `manage.py migrate`."
+        " Nothing is lost meanwhile: what was committed is there when it is back.",
     )
 
 

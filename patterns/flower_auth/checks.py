@@ -8,8 +8,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.conf import global_settings, settings
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.urls import Resolver404, resolve
 from django.utils.module_loading import import_string
 
 from . import closed
@@ -22,7 +23,7 @@ OPENING = ("auth", "basic_auth", "auth_provider", "unauthenticated_api", "oauth2
 @register("flower_auth")
 def check_flower_auth(**_: Any) -> list[CheckMessage]:
     """Return what would leave a Flower open: in how it is started, or that nothing closes it."""
-    return [*never_closed(), *wrong_processes()]
+    return [*never_closed(), *wrong_processes(), *no_login()]
 
 
 def never_closed() -> Iterator[CheckMessage]:
@@ -73,6 +74,21 @@ def wrong_process(name: str, words: list[str]) -> Iterator[CheckMessage]:
             f"The process {name} opens its Flower to others: {', '.join(opened)}.",
             hint="Leave it out: staff log in on the site, and a proxy on this machine reaches it.",
             id="flower_auth.E003",
+        )
+
+
+def no_login() -> Iterator[CheckMessage]:
+    """Django's own LOGIN_URL, which nobody chose, where this site has no such page."""
+    if settings.LOGIN_URL != global_settings.LOGIN_URL:
+        return
+    try:
+        resolve(settings.LOGIN_URL)
+    except Resolver404:
+        yield Warning(
+            f"LOGIN_URL is Django's {settings.LOGIN_URL!r}, and no page is there: who opens Flower"
+            " is sent to it, to log in.",
+            hint='Name the page that logs staff in: LOGIN_URL = "admin:login", for one.',
+            id="flower_auth.W001",
         )
 
 

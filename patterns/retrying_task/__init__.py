@@ -133,7 +133,7 @@ class RetryingTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
         if not cls.ignore_result and not app.conf.result_backend:
             raise TaskRefused(
                 f"Task {cls.name} asks for its result, and there is no result backend."
-                " Set result_backend, or remove ignore_result=False."
+                " Set result_backend, or task_ignore_result=True and no ignore_result=False here."
             )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -53,8 +53,10 @@ def test_e003_an_allowed_address_that_is_none(settings: Any, given: Any) -> None
 
 
 def test_e004_a_brokers_setting_that_does_not_exist(settings: Any) -> None:
-    settings.EXTERNAL_CONTACT_BROKERS = ["BROKER_ULR"]
+    settings.EXTERNAL_CONTACT_BROKERS = ["BROKER_URL"]
+    settings.CELERY_BROKER_URL = "redis://127.0.0.1/0"
     assert ids() == ["external_contact.E004"]
+    assert "CELERY_BROKER_URL, perhaps" in str(found()[0].hint)
 
 
 def test_e005_no_middleware(settings: Any) -> None:

@@ -95,6 +95,18 @@ def test_a_database_that_is_frozen_is_given_up(project: Found, settings: Any) ->
     assert set(found.problems) == {"database_down"}
 
 
+def test_before_migrate_the_remedy_is_to_migrate(project: Found) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE failure_check_run RENAME TO put_aside")
+    try:
+        found = look()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE put_aside RENAME TO failure_check_run")
+    _, problem = found.problems["database_down"]
+    assert "manage.py migrate" in problem.remedy
+
+
 def test_with_the_database_a_check_that_it_refuses_is_a_problem(project: Found) -> None:
     project.error = OperationalError("too slow")
     assert set(look().problems) == {f"check_failed:{CHECK}"}

@@ -4,9 +4,11 @@ The Django of the kit's test process is the one that tests/servers.py configures
 """
 
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+from django.urls import path
 
 import tests.servers  # noqa: F401  it configures Django
 
@@ -26,6 +28,7 @@ def project(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     monkeypatch.setitem(PROCESSES, "flower", GUARDED)
     monkeypatch.setitem(PROCESSES, "web", "gunicorn shop.wsgi")
     settings.BASE_DIR = tmp_path
+    settings.LOGIN_URL = "admin:login"
     settings.FLOWER_AUTH_PROCESSES = f"{__name__}.PROCESSES"
     (tmp_path / "config").mkdir()
     (tmp_path / "config/flower.py").write_text("guard(site_url='https://shop.example')\n")
@@ -117,3 +120,18 @@ def test_e003_an_address_is_fine_on_this_machine_or_in_a_network_that_the_guard_
 def test_e004_commands_that_are_not_there(settings: Any) -> None:
     settings.FLOWER_AUTH_PROCESSES = "no_such_project.PROCESSES"
     assert list(found()) == ["E004"]
+
+
+def test_w001_nobody_said_where_staff_log_in(settings: Any) -> None:
+    settings.LOGIN_URL = "/accounts/login/"
+    settings.ROOT_URLCONF = site()
+    assert list(found()) == ["W001"]
+    settings.ROOT_URLCONF = site(path("accounts/login/", found))
+    assert found() == {}
+
+
+def site(*pages: Any) -> ModuleType:
+    """Return an URLconf with these pages."""
+    urls = ModuleType("urls")
+    urls.urlpatterns = list(pages)  # type: ignore[attr-defined]
+    return urls

@@ -202,7 +202,7 @@ def test_a_task_without_time_limits_is_refused(app: Celery, limits: dict[str, An
 
 
 def test_a_task_that_asks_for_a_result_nobody_keeps_is_refused(app: Celery) -> None:
-    with pytest.raises(TaskRefused, match="Set result_backend, or remove ignore_result=False"):
+    with pytest.raises(TaskRefused, match="Set result_backend, or task_ignore_result=True and no"):
         define(app, ignore_result=False)
 
 

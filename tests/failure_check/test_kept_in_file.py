@@ -25,6 +25,15 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["alarms.json"]
 
 
+def test_what_is_cleared_is_read_as_it_was_written() -> None:
+    record = new("taps", problem("größe"), NOW, ["mail"])
+    record.was_told("mail")
+    record.clear(NOW + timedelta(hours=1), ["mail"])
+    kept = Kept(at=NOW, records={record.name: record})
+    kept_in_file.write(kept)
+    assert kept_in_file.read() == kept
+
+
 def test_where_nothing_was_written_nothing_is_kept() -> None:
     assert kept_in_file.read() == Kept()
 

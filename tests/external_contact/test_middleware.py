@@ -152,6 +152,14 @@ def test_what_the_view_raises_itself_stays_what_it_is() -> None:
         ask("/sync/x/", interrupted)
 
 
+def test_what_an_asynchronous_view_raises_itself_stays_what_it_is() -> None:
+    async def does() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        ask_async("/async/", does)
+
+
 def test_what_ends_a_request_from_outside_is_not_answered_in_its_place(outside: Outside) -> None:
     def does() -> None:
         contacting.though_everything_is_caught(outside.port)

@@ -17,7 +17,7 @@ import tests.servers  # noqa: F401  it configures Django
 
 # isort: split
 # Checks can be imported once that module has configured Django.
-from patterns.retrying_task import RetryingTask, checks, setting_names, task_checks
+from patterns.retrying_task import RetryingTask, checks, setting_names
 
 OWN: list[Celery] = []
 # Celery's own, of a class attribute that it takes all the same.
@@ -247,8 +247,3 @@ def test_w003_the_results_of_every_task_are_kept() -> None:
     # Who reads a result says so at the task.
     assert list(checks.kept_results(a_task(an_app(**conf), ignore_result=False))) == []
     assert list(checks.kept_results(a_task(an_app(task_ignore_result=False)))) == []
-
-
-def test_the_computed_retries_last_a_day() -> None:
-    hours = task_checks.lasting_seconds(RetryingTask()) / 3600
-    assert 24 <= hours < 24.5

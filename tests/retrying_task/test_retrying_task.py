@@ -16,13 +16,7 @@ from celery import Celery
 from celery.exceptions import SoftTimeLimitExceeded
 from kombu.exceptions import OperationalError
 
-from patterns.retrying_task import (
-    PermanentError,
-    RetryingTask,
-    TaskRefused,
-    TransientError,
-    retries_lasting,
-)
+from patterns.retrying_task import PermanentError, RetryingTask, TaskRefused, TransientError
 
 HOUR = 3600
 
@@ -128,10 +122,10 @@ def test_an_attribute_that_is_no_boolean_decides_nothing(task: RetryingTask) -> 
 
 def test_retries_last_about_a_day(task: RetryingTask) -> None:
     random.seed(2)
-    totals = sorted(total_seconds(task) / HOUR for _ in range(1000))
+    totals = sorted(total_seconds(task) / HOUR for _ in range(200))
     assert 23.5 < statistics.mean(totals) < 25
-    assert totals[25] > 20
-    assert totals[975] < 28
+    assert totals[5] > 20
+    assert totals[195] < 28
 
 
 def total_seconds(task: RetryingTask) -> float:
@@ -151,12 +145,6 @@ def test_the_first_retries_come_soon_and_none_waits_longer_than_the_cap(task: Re
         task.pop_request()
         assert 0.9 * longest < max(waits) <= longest
         assert min(waits) < 0.1 * longest  # full jitter: they do not come back together
-
-
-def test_the_number_of_retries_follows_from_the_time_that_they_shall_last() -> None:
-    assert retries_lasting(1, base_seconds=2, cap_seconds=100) == 1
-    assert retries_lasting(7, base_seconds=2, cap_seconds=100) == 3  # 1 + 2 + 4
-    assert retries_lasting(8, base_seconds=2, cap_seconds=2) == 8
 
 
 def test_a_far_side_that_names_a_time_is_asked_no_sooner(task: RetryingTask) -> None:

@@ -1,5 +1,9 @@
 """A process writes that it lives, and goes on where nothing can be written."""
 
+from contextlib import suppress
+
+from django.db import DatabaseError, connection, transaction
+
 from patterns.failure_check.heartbeats import Heartbeat
 from patterns.failure_check.models import Heartbeat as Row
 from tests.failure_check.conftest import Outage, age
@@ -24,3 +28,13 @@ def test_it_is_written_no_more_often_than_needed() -> None:
 def test_a_database_that_is_away_ends_no_loop(outage: Outage) -> None:
     outage.begin()
     Heartbeat("beat").write()
+
+
+def test_within_a_transaction_that_failed_it_leaves_the_connection_to_whoever_opened_it() -> None:
+    with transaction.atomic():
+        with suppress(DatabaseError), connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+        Heartbeat("beat").write()
+        assert connection.connection is not None
+        transaction.set_rollback(True)
+    assert not Row.objects.exists()

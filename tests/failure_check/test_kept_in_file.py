@@ -62,6 +62,9 @@ def test_where_it_cannot_be_written_the_process_remembers(
     kept_in_file.write(KEPT)
     assert kept_in_file.read() == KEPT
     assert "is not written, this process remembers the alarms" in caplog.text
+    with kept_in_file.locked() as is_ours:
+        assert is_ours
+    assert "cannot be locked, another process may tell the same" in caplog.text
 
 
 def test_what_a_full_disk_did_not_take_is_not_forgotten_for_the_older_file(

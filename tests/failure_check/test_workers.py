@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,7 @@ def wait(path):
         time.sleep(0.05)
 """
 NAME = "worker w@test"
+PATIENCE_SECONDS = 5.0  # for one that waits for its broker, and is killed
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
@@ -80,9 +82,12 @@ def start(broker: Server, tmp_path: Path) -> Iterator[Start]:
 
     yield begin
     for worker in workers:
-        if worker.poll() is None:
+        worker.terminate()  # in order, where it can: coverage keeps what it ran
+        with suppress(subprocess.TimeoutExpired):
+            worker.wait(PATIENCE_SECONDS)
+        with suppress(ProcessLookupError):
             os.killpg(worker.pid, signal.SIGKILL)
-            worker.wait()
+        worker.wait()
 
 
 def beats(count: int = 3) -> None:

@@ -184,8 +184,9 @@ def test_where_it_takes_from_another_server_than_it_sends_to_that_one_is_looked_
 ) -> None:
     other = start_valkey(tmp_path / "other", durable=False)
     try:
-        made(other.url, ANALYTICS).guard.look()
         shop = made(broker.url, broker_read_url=other.url)
+        shop.guard.look()
+        handing.hand_over(made(other.url, ANALYTICS), str(SHOP))
         with pytest.raises(BrokerOfAnother, match=r"the broker of other\.analytics@production"):
             shop.guard.look()
     finally:

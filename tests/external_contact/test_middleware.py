@@ -3,6 +3,7 @@
 import json
 import logging
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -143,6 +144,23 @@ def test_switched_off_it_is_not_there(settings: Any, outside: Outside, caplog: A
     before = counting.total()
     assert ask("/sync/x/", partial(contacting.connect, outside.port)).status_code == 200
     assert counting.total() == before
+
+
+def test_switched_off_while_a_request_runs_it_lets_pass(settings: Any, outside: Outside) -> None:
+    def does() -> None:
+        settings.EXTERNAL_CONTACT_MODE = "off"
+        contacting.connect(outside.port)
+
+    assert ask("/sync/x/", does).status_code == 200
+    eventually(lambda: outside.visits == 1)
+
+
+def test_a_line_outside_of_the_folder_is_told_by_its_whole_path(
+    outside: Outside, monkeypatch: Any, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ExternalContact, match=f"at {contacting.__file__}:"):
+        ask("/sync/x/", partial(contacting.connect, outside.port))
 
 
 def test_what_the_view_raises_itself_stays_what_it_is() -> None:

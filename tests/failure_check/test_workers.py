@@ -16,6 +16,7 @@ from django.db import connection
 from redis import Redis
 
 from patterns.failure_check.models import Heartbeat
+from patterns.failure_check.workers import WorkerHeartbeat
 from tests.servers import SOURCES, eventually
 
 SETTINGS = """
@@ -116,6 +117,13 @@ def test_one_that_ends_in_order_takes_it_along(start: Start, end: signal.Signals
     worker = start()
     worker.send_signal(end)
     worker.wait(60)
+    assert not Heartbeat.objects.exists()
+
+
+def test_one_that_ends_before_it_was_connected_leaves_nothing() -> None:
+    step = WorkerHeartbeat(None)
+    step.stop(None)
+    step.end()
     assert not Heartbeat.objects.exists()
 
 

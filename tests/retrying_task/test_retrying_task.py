@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 import pytest
 from celery import Celery
-from celery.exceptions import SoftTimeLimitExceeded
+from celery.canvas import Signature
+from celery.exceptions import Reject, SoftTimeLimitExceeded
 from kombu.exceptions import OperationalError
 
 from patterns.retrying_task import PermanentError, RetryingTask, TaskRefused, TransientError
@@ -197,6 +198,36 @@ def test_a_task_that_asks_for_a_result_nobody_keeps_is_refused(app: Celery) -> N
 def test_a_task_may_ask_for_its_result_where_there_is_a_backend(app: Celery) -> None:
     app.conf.result_backend = "cache+memory://"
     assert define(app, ignore_result=False).ignore_result is False
+
+
+@pytest.mark.parametrize(
+    ("error", "is_handed_out_again"),
+    [(OperationalError("away"), True), (ConnectionError("away"), True), (KeyError("bug"), False)],
+    ids=repr,
+)
+def test_a_retry_that_is_not_published_comes_back_unless_it_never_could_be(
+    task: RetryingTask, monkeypatch: Any, error: Exception, is_handed_out_again: bool
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(Signature, "apply_async", refuse)
+    task.push_request(called_directly=False, id="1", args=(), kwargs={}, retries=0)
+    with pytest.raises(Reject) as rejected:
+        task.retry(exc=TransientError())
+    task.pop_request()
+    assert rejected.value.requeue is is_handed_out_again
+
+
+def test_what_the_pool_ends_a_process_with_is_no_failure_of_the_task(app: Celery) -> None:
+    @app.task(name="ended", shared=False)  # type: ignore[untyped-decorator]
+    def ended() -> None:
+        raise SystemExit(-15)
+
+    ended.push_request(called_directly=False)
+    with pytest.raises(SystemExit):
+        ended()
+    ended.pop_request()
 
 
 def test_called_as_a_function_a_task_retries_nothing(app: Celery) -> None:

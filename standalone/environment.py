@@ -13,10 +13,11 @@ from .header import Version
 LOCK = REPOSITORY / "requirements.lock"
 # Addresses that nobody answers at: what is imported and checked needs no server.
 NOWHERE = {"DATABASE_HOST": "none.invalid", "BROKER_URL": "redis://127.0.0.1:1/0"}
-# Read in every process of the environment, since tests start theirs with variables of their own.
+# Read in every process of the environment, since tests start theirs with variables and a folder of
+# their own.
 START_COVERAGE = """\
-import os; os.environ["COVERAGE_PROCESS_START"] = {config!r}; import coverage; \
-coverage.process_startup()
+import os; os.environ.update(COVERAGE_PROCESS_START={config!r}, COVERAGE_FILE={counts!r}); \
+import coverage; coverage.process_startup()
 """
 
 # The exit status of coverage for less than was asked for.
@@ -72,8 +73,9 @@ class Environment:
         """Have every process of this environment record which lines and branches it runs."""
         self.install(["coverage>=7.11"], of_tests=True)
         packages = next((self.folder / ".venv" / "lib").glob("python*/site-packages"))
-        config = str(self.folder / "pyproject.toml")
-        (packages / "coverage.pth").write_text(START_COVERAGE.format(config=config))
+        config, counts = str(self.folder / "pyproject.toml"), str(self.folder / ".coverage")
+        start = START_COVERAGE.format(config=config, counts=counts)
+        (packages / "coverage.pth").write_text(start)
 
     def report_coverage(self) -> None:
         """Say what was left out. Raises `TestsIncomplete` where that is any line or branch."""

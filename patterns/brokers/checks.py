@@ -1,7 +1,9 @@
 """System checks: what would mix brokers up. Those that ask a server are tagged `database`.
 
-Django leaves these out of a plain `manage.py check`, and runs them with `check --database default`
-and before `migrate`. A server that does not answer is no finding there.
+They ask where a database is named: by `manage.py check --database default`, and by Django before
+`migrate`. A plain `manage.py check` asks no server: Django 5.2 runs them then too, naming no
+database, and they return nothing; later versions leave them out. A server that does not answer is
+no finding.
 """
 
 import logging

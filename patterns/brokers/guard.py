@@ -4,15 +4,15 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import kombu
 import redis
 from celery import Celery
 
-from . import evidence, stamp
+from . import evidence, refusals, stamp
+from .bounded import connected
 from .errors import BrokerNotYetOurs, BrokerOfAnother
 from .owner import Owner
 
@@ -24,9 +24,6 @@ LOOK_SECONDS = 10.0
 # A server without a stamp at which somebody waits is left alone for this long: whoever it is has
 # looked by then, slow answers included, and put the stamp back.
 WAIT_SECONDS = 15.0
-# One that is up answers in a millisecond; a frozen one is given up.
-ANSWER_SECONDS = 2
-
 Then = Callable[[BrokerOfAnother], object]
 
 
@@ -79,29 +76,11 @@ class Guard:
 
     def look(self) -> None:
         """Connect, for taking and for sending, and so look anew. Raises what `require()` does."""
-        with self.connected():
+        with connected(self.app):
             pass
         if self.app.conf.broker_read_url != self.app.conf.broker_write_url:
-            with self.connected(self.app.conf.broker_read_url):
+            with connected(self.app, self.app.conf.broker_read_url):
                 pass
-
-    @contextmanager
-    def connected(self, url: str | None = None, *, guarded: bool = True) -> Iterator[Any]:
-        """Yield a connection that is given up after seconds. Raises what the transport raises."""
-        options: dict[str, Any] = {"max_retries": 0}
-        connection: Any = self.app.connection_for_write(url, connect_timeout=ANSWER_SECONDS)
-        if connection.transport.driver_type == "redis":
-            options |= dict.fromkeys(("socket_timeout", "socket_connect_timeout"), ANSWER_SECONDS)
-        connection.transport_options = {**connection.transport_options, **options}
-        connection.transport_options.pop("retry_on_timeout", None)
-        if not guarded:
-            connection.guard = None
-        with connection:
-            # Twice at once: `connect()` would sleep for two seconds between.
-            connection.ensure_connection(
-                max_retries=1, interval_start=0, interval_step=0, reraise_as_library_errors=False
-            )
-            yield connection
 
     def watch(self, then: Then = lambda refusal: None) -> None:
         """Look every now and then, in a thread of this process, and call `then` at each refusal."""
@@ -127,17 +106,6 @@ class Guard:
                 logger.warning("The broker of %s is its own again.", self.owner)
             self.refusal = None
 
-    def words_of(self, where: str, found: stamp.Stamp) -> str:
-        """Return what to say of a broker that bears another's stamp."""
-        whose = f"the broker of {found.owner} (stamped by {found.by} at {found.at})"
-        return self._words(where, whose, found.owner)
-
-    def words_of_unstamped(self, where: str, names: list[str]) -> str:
-        """Return what to say of a broker without a stamp that holds another's queues."""
-        shown = ", ".join(names[:5])
-        whose = f"used by an app that does not stamp its broker, with its queues {shown}"
-        return self._words(where, whose, "nobody")
-
     def _watch(self, then: Then) -> None:
         while True:
             time.sleep(LOOK_SECONDS)
@@ -153,12 +121,13 @@ class Guard:
         if found is None or found.owner == str(self.owner):  # flushed again: the next look stamps
             self._ours.add(where)
             return
-        raise BrokerOfAnother(self.words_of(where, found))
+        raise BrokerOfAnother(refusals.of_stamped(where, found, self.owner, self.setting))
 
     def _refuse_used(self, where: str, client: redis.Redis, channel: Any) -> None:
         """Raise where a server without a stamp is, or may be, another's."""
         if names := evidence.strange_queues(self.app, channel):
-            raise BrokerOfAnother(self.words_of_unstamped(where, names))
+            words = refusals.of_unstamped(where, names, self.owner, self.setting)
+            raise BrokerOfAnother(words)
         if evidence.somebody_waits(client):
             since = self._unclaimed.setdefault(where, time.monotonic())
             if time.monotonic() - since < WAIT_SECONDS:
@@ -166,10 +135,3 @@ class Guard:
                     f"{where} bears no stamp, and workers wait there: {self.owner} takes it"
                     f" unless its owner puts the stamp back within {WAIT_SECONDS:g} s."
                 )
-
-    def _words(self, where: str, whose: str, owner: str) -> str:
-        return (
-            f"{where} is {whose}, and this is {self.owner}: nothing is taken from it or sent to it."
-            f" Set {self.setting} to this app's own broker. If this one shall change hands:"
-            f" `manage.py broker hand-over {self.owner.app} --from {owner}`."
-        )

@@ -5,8 +5,9 @@ from typing import Any
 
 import redis
 
-from . import evidence, stamp
+from . import evidence, refusals, stamp
 from .app import GuardedCelery
+from .bounded import connected
 from .errors import HandOverRefused
 from .owner import Owner
 
@@ -36,7 +37,7 @@ def refusal(app: GuardedCelery) -> str | None:
 
 def show(app: GuardedCelery) -> Shown:
     """Look at an app's broker, and change nothing. Raises what the transport raises."""
-    with app.guard.connected(guarded=False) as connection:
+    with connected(app, guarded=False) as connection:
         channel = _channel(app, connection)
         with stamp.client_of(connection, channel) as client:
             found = stamp.read(client)
@@ -60,7 +61,7 @@ def hand_over(app: GuardedCelery, before: str, to: Owner | None = None) -> None:
     stay. Two at once: one is refused. Raises HandOverRefused where it is not `before`'s, and what
     the transport raises.
     """
-    with app.guard.connected(guarded=False) as connection:
+    with connected(app, guarded=False) as connection:
         channel = _channel(app, connection)
         with stamp.client_of(connection, channel) as client:
             found = stamp.read(client)
@@ -82,9 +83,11 @@ def _channel(app: GuardedCelery, connection: Any) -> Any:
 def _refusal(
     app: GuardedCelery, where: str, found: stamp.Stamp | None, strange: list[str]
 ) -> str | None:
+    owner, setting = app.guard.owner, app.guard.setting
     if found is not None:
-        return None if found.owner == str(app.guard.owner) else app.guard.words_of(where, found)
-    return app.guard.words_of_unstamped(where, strange) if strange else None
+        is_own = found.owner == str(owner)
+        return None if is_own else refusals.of_stamped(where, found, owner, setting)
+    return refusals.of_unstamped(where, strange, owner, setting) if strange else None
 
 
 def _length(channel: Any, queue: str) -> int:

@@ -1,5 +1,6 @@
 """What a server says of itself that a broker must not be."""
 
+from .bounded import connected
 from .guard import Guard
 
 EVICTS = "brokers.E006"
@@ -10,7 +11,7 @@ def eviction_policy(guard: Guard) -> str:
 
     From INFO: managed servers forbid CONFIG.
     """
-    with guard.connected(guarded=False) as connection:
+    with connected(guard.app, guarded=False) as connection:
         client = getattr(connection.default_channel, "client", None)
         if connection.transport.driver_type != "redis" or client is None:
             return ""

@@ -1,10 +1,16 @@
 """The hook on the interpreter's audit events: it asks the scope of whoever contacts something."""
 
+import asyncio
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import Any
 
 from .scope import EVENTS, Scope
+
+# What ends a request from outside is never answered in its place.
+ENDS = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
 
 # Bound to the hook below, which can never be removed: where this module is imported anew, the old
 # hook asks its own variable, which nobody sets any more, and nothing is seen twice.
@@ -31,6 +37,19 @@ def leave(token: "Token[Scope | None]") -> None:
     _current.reset(token)
 
 
+@contextmanager
+def watching(scope: Scope) -> Iterator[None]:
+    """Watch what is done within. A refusal is swallowed, whatever it has become: see `refused`."""
+    token = enter(scope)
+    try:
+        yield
+    except BaseException as error:
+        if scope.refused is None or isinstance(error, ENDS):
+            raise
+    finally:
+        leave(token)
+
+
 def _hook(
     event: str,
     args: tuple[Any, ...],
@@ -46,3 +65,7 @@ def _hook(
         scope.meet(event, args)
     finally:
         current.reset(token)
+
+
+# Else nothing is traced in an audit hook: no debugger would stop there, and no coverage count.
+_hook.__cantrace__ = True  # type: ignore[attr-defined]  # the interpreter asks for it

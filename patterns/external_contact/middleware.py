@@ -1,6 +1,5 @@
 """The middleware: what is done between it and the view, and while the body is sent, is watched."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,9 +13,6 @@ from . import configuration, hook
 from .errors import ExternalContact
 from .scope import Scope
 from .streaming import watched
-
-# What ends a request from outside is never answered in its place.
-ENDS = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
 
 
 class ExternalContactMiddleware:
@@ -44,31 +40,15 @@ class ExternalContactMiddleware:
         if self.is_async:
             return self._answered(request)
         scope = Scope(request)
-        token = hook.enter(scope)
-        response = None  # stays so where the refusal has come up to here
-        try:
+        with hook.watching(scope):
             response = self.get_response(request)
-        except BaseException as error:
-            if scope.refused is None or isinstance(error, ENDS):
-                raise
-        finally:
-            hook.leave(token)
-        if scope.refused is None:
-            return watched(response, scope)
-        return _refusal(request, scope)
+        return watched(response, scope) if scope.refused is None else _refusal(request, scope)
 
     async def _answered(self, request: HttpRequest) -> HttpResponseBase:
         scope = Scope(request)
-        token = hook.enter(scope)
-        response = None
-        try:
+        with hook.watching(scope):
             scope.awaited = self.get_response(request)
             response = await scope.awaited
-        except BaseException as error:
-            if scope.refused is None or isinstance(error, ENDS):
-                raise
-        finally:
-            hook.leave(token)
         if scope.refused is None:
             return watched(response, scope)
         return await sync_to_async(_refusal, thread_sensitive=False)(request, scope)

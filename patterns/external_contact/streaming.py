@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from django.http.response import HttpResponseBase
@@ -25,38 +26,29 @@ def watched(response: Any, scope: Scope) -> HttpResponseBase:
 
 def _each(parts: Iterable[bytes], scope: Scope) -> Iterator[bytes]:
     one_by_one = iter(parts)
-    while True:
-        token = hook.enter(scope)
-        try:
-            part = next(one_by_one)
-        except StopIteration:
-            return
-        except BaseException as error:
-            raise _ending(error, scope) from error
-        finally:
-            hook.leave(token)
-        yield part
+    with suppress(StopIteration):
+        while True:
+            with hook.watching(scope):
+                part = next(one_by_one)
+            _break_off(scope)
+            yield part
 
 
 async def _each_async(parts: AsyncIterable[bytes], scope: Scope) -> AsyncIterator[bytes]:
     one_by_one = aiter(parts)
-    while True:
-        token = hook.enter(scope)
-        try:
-            scope.awaited = anext(one_by_one)
-            part = await scope.awaited
-        except StopAsyncIteration:
-            return
-        except BaseException as error:
-            raise _ending(error, scope) from error
-        finally:
-            hook.leave(token)
-        yield part
+    with suppress(StopAsyncIteration):
+        while True:
+            with hook.watching(scope):
+                scope.awaited = anext(one_by_one)
+                part = await scope.awaited
+            _break_off(scope)
+            yield part
 
 
-def _ending(error: BaseException, scope: Scope) -> BaseException:
-    """Return what ends the body: the status is sent, so all that is left is to break it off.
+def _break_off(scope: Scope) -> None:
+    """Raise where a contact was refused: the status is sent, so nothing else can tell of it.
 
     An ordinary exception: one that is none would end the process of some servers.
     """
-    return error if scope.refused is None else RuntimeError(str(scope.refused))
+    if scope.refused is not None:
+        raise RuntimeError(str(scope.refused)) from scope.refused

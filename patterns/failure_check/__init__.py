@@ -13,7 +13,7 @@ Not for: metrics (a Prometheus does that better); telling two persons different 
 Copy: this folder, with its migrations.
 Needs: django>=5.2 (up to 6.1), celery>=5.5 (with kombu), PostgreSQL with psycopg>=3.1.8.
 Settings, with defaults:
-    FAILURE_CHECKS = ("<this package>.heartbeats.silent",
+    FAILURE_CHECKS = ("<this package>.processes.silent",
         "<this package>.postgres.old_transactions", "<this package>.postgres.many_connections"):
         dotted paths of `() -> Iterable[Problem]`.
     FAILURE_CHECK_NOTIFY = (): dotted paths of `notify(problem)`, told besides mail and log.

@@ -10,7 +10,7 @@ from django.conf import settings
 
 # What any project with a database, beat and workers has.
 CHECKS = (
-    f"{__package__}.heartbeats.silent",
+    f"{__package__}.processes.silent",
     f"{__package__}.postgres.old_transactions",
     f"{__package__}.postgres.many_connections",
 )

@@ -7,19 +7,20 @@ import fcntl
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from . import configuration
-from .records import Records, as_json, from_json
+from .records import Record, Records
 
 logger = logging.getLogger(__name__)
 
-
 LONG_AGO = datetime.fromtimestamp(0, UTC)
+# Of a record, what JSON has no form for.
+TIMES = ("raised_at", "told_at", "cleared_at")
 
 
 @dataclass(kw_only=True)
@@ -45,7 +46,7 @@ def read() -> Kept:
         kept = Kept(
             at=datetime.fromisoformat(content["at"]),
             is_ahead=bool(content["is_ahead"]),
-            records=from_json(content["alarms"]),
+            records=_from_json(content["alarms"]),
         )
         # On a full disk the file is older than what this process could not write since.
         return kept if kept.at > _memory[0].at else _memory[0]
@@ -65,7 +66,7 @@ def write(kept: Kept) -> None:
     content = {
         "at": kept.at.isoformat(),
         "is_ahead": kept.is_ahead,
-        "alarms": as_json(kept.records),
+        "alarms": _as_json(kept.records),
     }
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
     try:
@@ -96,6 +97,30 @@ def locked() -> Iterator[bool]:
             yield True
     finally:
         os.close(descriptor)
+
+
+def _from_json(content: Mapping[str, Mapping[str, object]]) -> Records:
+    """Return the records that `_as_json()` wrote. Raises TypeError or ValueError for others."""
+    return {
+        name: Record(
+            **{
+                key: datetime.fromisoformat(str(value)) if key in TIMES and value else value
+                for key, value in parts.items()
+            }  # type: ignore[arg-type]  # what _as_json() wrote
+        )
+        for name, parts in content.items()
+    }
+
+
+def _as_json(records: Mapping[str, Record]) -> dict[str, dict[str, object]]:
+    """Return records as JSON can say them."""
+    return {
+        name: {
+            key: value.isoformat() if key in TIMES and value else value
+            for key, value in vars(record).items()
+        }
+        for name, record in records.items()
+    }
 
 
 def _open(path: Path) -> int | None:

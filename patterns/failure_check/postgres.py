@@ -6,8 +6,7 @@ from typing import Any
 from django.db import connections
 
 from . import configuration
-from .heartbeats import duration
-from .problem import Problem
+from .problem import Problem, duration
 
 # What holds back the horizon behind which vacuum may tidy. A role sees its own sessions, and those
 # of others with the right `pg_read_all_stats`; all are counted as connections.

@@ -58,3 +58,11 @@ def one_line(text: str) -> str:
 def encodable(text: str) -> str:
     """Return a text that a mail and a row can hold: a task's name may have half a character."""
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it: "40 s", "12 min", "3 h", "2 days"."""
+    for length, unit in ((172_800, "days"), (7200, "h"), (120, "min")):
+        if seconds >= length:
+            return f"{seconds / {'days': 86_400, 'h': 3600, 'min': 60}[unit]:.0f} {unit}"
+    return f"{seconds:.0f} s"

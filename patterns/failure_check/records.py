@@ -1,6 +1,6 @@
 """What is told of, and by which paths it has yet to be told: kept from run to run."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -123,29 +123,3 @@ def new(source: str, problem: Problem, now: datetime, paths: Iterable[str]) -> R
     )
     record.owe(now, paths)
     return record
-
-
-def as_json(records: Mapping[str, Record]) -> dict[str, dict[str, object]]:
-    """Return records as JSON can say them."""
-    times = ("raised_at", "told_at", "cleared_at")
-    return {
-        name: {
-            key: value.isoformat() if key in times and value else value
-            for key, value in vars(record).items()
-        }
-        for name, record in records.items()
-    }
-
-
-def from_json(content: Mapping[str, Mapping[str, object]]) -> Records:
-    """Return the records that `as_json()` wrote. Raises TypeError or ValueError for others."""
-    times = ("raised_at", "told_at", "cleared_at")
-    return {
-        name: Record(
-            **{
-                key: datetime.fromisoformat(str(value)) if key in times and value else value
-                for key, value in parts.items()
-            }  # type: ignore[arg-type]  # what as_json() wrote
-        )
-        for name, parts in content.items()
-    }

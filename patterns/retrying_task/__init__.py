@@ -2,13 +2,13 @@
 
 Why: Celery retries nothing by itself, and its `max_retries=3` is burnt out before a provider has
     restarted. Retrying everything hides bugs: a `KeyError` does not pass by waiting.
-Guarantees: a transient error is retried with exponential backoff and full jitter until about
-    `RETRY_FOR_SECONDS` have passed; then, and for any other error, the task fails with that
-    error. A task whose process is killed runs `max_crashes` times at most (with late
-    acknowledgment and `task_retry_on_worker_lost`). A retry that cannot be published leaves its
-    message with the broker. A task without time limits is refused when it is defined. In a Django
-    project system checks (`retrying_task.E001` and on) refuse a task that is not retried, or has
-    no end, and a setting that Celery does not know.
+Guarantees: a transient error is retried with exponential backoff and full jitter until about a day
+    has passed; then, and for any other error, the task fails with that error. A task whose process
+    is killed runs `max_crashes` times at most (with late acknowledgment and
+    `task_retry_on_worker_lost`). A retry that cannot be published leaves its message with the
+    broker. A task without time limits is refused when it is defined. In a Django project system
+    checks (`retrying_task.E001` and on) refuse a task that is not retried, or has no end, and a
+    setting that Celery does not know.
 Not for: effects that may not happen twice: a retried body runs again, whole. Pools without
     processes: they enforce no hard time limit.
 Copy: this folder.
@@ -42,47 +42,19 @@ Version: 0.1.0
 """
 
 import random
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from itertools import accumulate, count
 from typing import Any, NoReturn
-from urllib.error import HTTPError
 
 from celery import Celery, Task
 from celery.canvas import Signature
 from celery.exceptions import Ignore, Reject, Retry
 from kombu.exceptions import OperationalError
 
-# Long enough for an outage that begins in the evening and is seen to in the morning.
-RETRY_FOR_SECONDS = 24 * 3600
-BACKOFF_BASE_SECONDS = 2
-# A provider that is back is noticed within half an hour.
-BACKOFF_CAP_SECONDS = 1800
-# Request timeout, too early, too many requests: the 4xx that waiting does cure.
-TRANSIENT_STATUSES = frozenset({408, 425, 429})
+from . import answers, backoff
+from .errors import PermanentError, TaskRefused, TransientError
+
+__all__ = ["PermanentError", "RetryingTask", "TaskRefused", "TransientError"]
+
 CRASHES = "crashes"
-
-
-def retries_lasting(seconds: float, *, base_seconds: float, cap_seconds: float) -> int:
-    """Return how many retries it takes to wait `seconds` on average (half the ceiling each)."""
-    waits = (min(cap_seconds, base_seconds * 2**n) / 2 for n in count())
-    return next(n for n, waited in enumerate(accumulate(waits), start=1) if waited >= seconds)
-
-
-class PermanentError(Exception):
-    """Trying again cannot help: the task fails at once."""
-
-    is_permanent = True
-
-
-class TransientError(Exception):
-    """Trying again may help: the task is retried."""
-
-    is_permanent = False
-
-
-class TaskRefused(ValueError):
-    """A task is defined in a way that could hang or end in silence."""
 
 
 class RetryingTask(Task):  # type: ignore[type-arg]  # generic in the stubs alone
@@ -93,10 +65,12 @@ class RetryingTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
     """
 
     abstract = True
-    backoff_base_seconds: float = BACKOFF_BASE_SECONDS
-    backoff_cap_seconds: float = BACKOFF_CAP_SECONDS
-    max_retries = retries_lasting(
-        RETRY_FOR_SECONDS, base_seconds=BACKOFF_BASE_SECONDS, cap_seconds=BACKOFF_CAP_SECONDS
+    backoff_base_seconds: float = backoff.BASE_SECONDS
+    backoff_cap_seconds: float = backoff.CAP_SECONDS
+    max_retries = backoff.retries_lasting(
+        backoff.RETRY_FOR_SECONDS,
+        base_seconds=backoff.BASE_SECONDS,
+        cap_seconds=backoff.CAP_SECONDS,
     )
     # A killed process may have been somebody's mistake once; thrice it is the task's own doing.
     max_crashes = 3
@@ -159,20 +133,22 @@ class RetryingTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
         is_permanent = getattr(error, "is_permanent", None)
         if isinstance(is_permanent, bool):
             return not is_permanent
-        status = _http_status(error)
+        status = answers.http_status(error)
         if status is not None:
-            return status >= 500 or status in TRANSIENT_STATUSES
+            return answers.is_transient(status)
         return isinstance(error, self.transient_errors) and not isinstance(
             error, self.permanent_errors
         )
 
     def wait_seconds(self, error: BaseException | None = None) -> float:
         """Return the wait before the next attempt: full jitter, or longer if the far side asks."""
-        # 2**40 seconds are beyond any cap; an unbounded power would overflow a float.
-        ceiling = self.backoff_base_seconds * 2 ** min(self.request.retries, 40)
+        cap = self.backoff_cap_seconds
+        ceiling = backoff.ceiling_seconds(
+            self.request.retries, base_seconds=self.backoff_base_seconds, cap_seconds=cap
+        )
         # Not a secret: it only keeps many tasks from coming back at the same moment.
-        wait = random.uniform(0, min(self.backoff_cap_seconds, ceiling))  # noqa: S311
-        return min(self.backoff_cap_seconds, max(wait, _retry_after_seconds(error)))
+        wait = random.uniform(0, ceiling)  # noqa: S311
+        return min(cap, max(wait, answers.retry_after_seconds(error)))
 
     @classmethod
     def longest_absence_seconds(cls) -> float:
@@ -208,30 +184,6 @@ class RetryingTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
                 raise PermanentError(f"It has crashed {headers[CRASHES]} processes.")
             signature.options["headers"] = headers
         return signature
-
-
-def _http_status(error: BaseException) -> int | None:
-    """Return the status of the answer that an error carries: httpx, requests, urllib."""
-    if isinstance(error, HTTPError):
-        return error.code
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    return status if isinstance(status, int) else None
-
-
-def _retry_after_seconds(error: BaseException | None) -> float:
-    """Return what the error, or its answer's Retry-After, asks for; 0 where it asks nothing."""
-    seconds = getattr(error, "retry_after_seconds", None)
-    if isinstance(seconds, int | float):
-        return float(seconds)
-    answer = error if isinstance(error, HTTPError) else getattr(error, "response", None)
-    value = str((getattr(answer, "headers", None) or {}).get("Retry-After", "")).strip()
-    if value.isdecimal():
-        return float(value)
-    try:
-        at = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):  # a year that no date has
-        return 0
-    return (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
 
 
 def _end_unless_signalled(stop: SystemExit) -> NoReturn:

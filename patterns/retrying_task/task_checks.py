@@ -7,15 +7,13 @@ from typing import Any
 from celery import Celery
 from django.core.checks import CheckMessage, Error, Warning
 
-from . import RetryingTask
+from . import RetryingTask, backoff
 
 # A day is enough for an outage, three weeks are the longest that a well-known queue retries. After
 # a month nobody knows what the task was for, and whoever waits for it has been told nothing.
 LONGEST_SECONDS = 31 * 86_400
 # A provider, or our own database, takes so long to be started again.
 SHORTEST_SECONDS = 60
-# The exponent at which `wait_seconds()` stops to grow.
-MOST_DOUBLINGS = 40
 # What hands a message out again that nobody acknowledged, and after how long by itself, in seconds.
 REDELIVERING = {
     **dict.fromkeys(("redis", "rediss", "valkey", "valkeys", "sentinel"), 3600),
@@ -98,9 +96,9 @@ def _wrong_backoff(task: RetryingTask) -> Iterator[CheckMessage]:
             " RETRYING_TASK_EXEMPT.",
             id="retrying_task.E005",
         )
-    elif task.max_retries is not None and lasting_seconds(task) < SHORTEST_SECONDS:
+    elif task.max_retries is not None and _lasting_seconds(task) < SHORTEST_SECONDS:
         yield Warning(
-            f"Task {task.name} gives up after {lasting_seconds(task):.0f} s of retries: before"
+            f"Task {task.name} gives up after {_lasting_seconds(task):.0f} s of retries: before"
             " whatever it waits for can have been started again.",
             hint="Remove max_retries, backoff_base_seconds and backoff_cap_seconds, for about a"
             " day; if it may be lost, say why in RETRYING_TASK_EXEMPT.",
@@ -113,15 +111,13 @@ def _has_no_end(task: RetryingTask) -> bool:
     named = getattr(task, "retry_kwargs", {}).get("max_retries", task.max_retries)
     if task.max_retries is None or named is None:
         return not task.expires
-    return lasting_seconds(task) > LONGEST_SECONDS
+    return _lasting_seconds(task) > LONGEST_SECONDS
 
 
-def lasting_seconds(task: RetryingTask) -> float:
+def _lasting_seconds(task: RetryingTask) -> float:
     """Return how long a task is retried on average, where it names no countdown of its own."""
-    base, cap, retries = task.backoff_base_seconds, task.backoff_cap_seconds, task.max_retries or 0
-    growing = (min(cap, base * 2.0**n) for n in range(min(retries, MOST_DOUBLINGS)))
-    rest = max(0, retries - MOST_DOUBLINGS) * min(cap, base * 2.0**MOST_DOUBLINGS)
-    return (sum(growing) + rest) / 2
+    base, cap = task.backoff_base_seconds, task.backoff_cap_seconds
+    return backoff.lasting_seconds(task.max_retries or 0, base_seconds=base, cap_seconds=cap)
 
 
 def _redelivered_after_seconds(app: Celery) -> float:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.core.checks import CheckMessage, Tags
 
-from patterns.brokers import checks
+from patterns.brokers import checks, server
+from patterns.brokers.app import GuardedCelery
 from tests.brokers.conftest import ANALYTICS, SHOP, made
 from tests.servers import Server
 
@@ -88,6 +89,19 @@ def test_e006_a_broker_that_evicts(broker: Server, client: Any, forbidden: str) 
     (error,) = asked()
     assert error.id == "brokers.E006"
     assert "maxmemory-policy volatile-lru" in error.msg
+
+
+def test_e006_an_app_that_accepts_it_is_left_alone(broker: Server, client: Any) -> None:
+    client.config_set("maxmemory-policy", "volatile-lru")
+    lenient = GuardedCelery(
+        "lenient", broker=broker.url, owner=SHOP, set_as_current=False, may_evict=lambda: True
+    )
+    assert server.eviction_fault(lenient.guard) is None
+
+
+def test_a_broker_that_is_no_redis_is_no_finding() -> None:
+    shop.conf.broker_url = analytics.conf.broker_url = "memory://"
+    assert asked() == []
 
 
 def test_a_server_that_does_not_answer_is_no_finding(broker: Server) -> None:

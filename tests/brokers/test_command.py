@@ -79,3 +79,16 @@ def test_a_broker_that_is_away_is_another_status(broker: Server) -> None:
     with pytest.raises(CommandError) as refused:
         asked("hand-over", "other.analytics", "--from", "nobody")
     assert refused.value.returncode == 2
+
+
+def test_a_setting_that_leads_nowhere_is_said_in_a_line(settings: Any) -> None:
+    settings.BROKERS_APPS = ("nowhere.app",)
+    with pytest.raises(CommandError, match="No module named 'nowhere'"):
+        asked("show")
+
+
+def test_a_broker_that_bears_no_stamp_is_said_beside_the_others(broker: Server) -> None:
+    analytics.conf.broker_url = "memory://"
+    command: BaseCommand = Command(stdout=StringIO(), stderr=StringIO())
+    call_command(command, "show")
+    assert "is no Redis or Valkey, and bears no stamp" in command.stderr.getvalue()  # type: ignore[attr-defined]

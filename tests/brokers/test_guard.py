@@ -1,17 +1,18 @@
 """A broker is one app's in one environment, on a real Valkey: raced for, flushed, full, frozen."""
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 from celery import Celery
-from redis import Redis
 
 from patterns.brokers import guard, handing, stamp
+from patterns.brokers.bounded import ANSWER_SECONDS, connected
 from patterns.brokers.errors import BrokerNotYetOurs, BrokerOfAnother
 from patterns.brokers.owner import Owner
 from tests.brokers.conftest import ANALYTICS, SHOP, made
-from tests.servers import Server
+from tests.servers import Server, eventually, start_valkey
 
 
 def owner_of(client: Any) -> str | None:
@@ -71,7 +72,7 @@ def test_of_many_processes_of_two_apps_that_start_at_once_one_app_wins(
 def look_at_once(app: Any, barrier: threading.Barrier, let_in: list[Owner]) -> None:
     barrier.wait()
     try:
-        with app.guard.connected():
+        with connected(app):
             let_in.append(app.guard.owner)
     except BrokerOfAnother:
         pass
@@ -106,7 +107,7 @@ def test_after_a_flush_nobody_takes_a_broker_at_which_workers_wait_until_they_ha
 
 def test_a_process_waits_longer_than_the_others_need_to_look() -> None:
     # A look that meets a frozen server takes its timeout twice.
-    assert guard.WAIT_SECONDS > guard.LOOK_SECONDS + 2 * guard.ANSWER_SECONDS
+    assert guard.WAIT_SECONDS > guard.LOOK_SECONDS + 2 * ANSWER_SECONDS
 
 
 def test_a_broker_with_the_queues_of_an_app_that_stamps_none_is_refused(
@@ -126,6 +127,33 @@ def test_its_own_queues_make_no_app_a_stranger(broker: Server) -> None:
     stock = Celery("stock", broker=broker.url, set_as_current=False)
     stock.send_task("tests.nothing")  # the queue that this app has too
     made(broker.url).guard.look()
+
+
+def test_the_queues_of_remote_control_make_no_app_a_stranger(broker: Server, client: Any) -> None:
+    stock = Celery("stock", broker=broker.url, set_as_current=False)
+    with stock.connection_for_read() as connection:
+        channel = connection.default_channel
+        stock.control.mailbox.Node("worker@elsewhere", channel=channel).Consumer(channel)
+        assert client.exists("_kombu.binding.celery.pidbox")
+        made(broker.url).guard.look()
+    assert owner_of(client) == str(SHOP)
+
+
+@pytest.mark.parametrize("forbidden", ["scan", "info"])
+def test_a_user_who_may_not_look_who_works_there_takes_a_broker_without_a_stamp(
+    broker: Server, client: Any, somebody_waiting: None, forbidden: str
+) -> None:
+    if forbidden == "scan":  # else the waiting one would be seen
+        client.lpush("somebody", "over")
+        eventually(lambda: not client.info("clients")["blocked_clients"])
+    Celery("stock", broker=broker.url, set_as_current=False).send_task(
+        "tests.nothing", queue="purchasing" if forbidden == "scan" else "celery"
+    )
+    client.execute_command(
+        "ACL", "SETUSER", "app", "on", ">secret", "~*", "&*", "+@all", f"-{forbidden}"
+    )
+    made(f"redis://app:secret@{broker.url.split('@')[1]}").guard.look()
+    assert owner_of(client) == str(SHOP)
 
 
 def test_another_database_or_prefix_is_no_other_broker(broker: Server) -> None:
@@ -149,6 +177,32 @@ def test_a_broker_that_is_away_is_refused_by_nobody(broker: Server) -> None:
     broker.stop()
     shop.guard.look_once()
     assert shop.guard.refusal is None
+
+
+def test_where_it_takes_from_another_server_than_it_sends_to_that_one_is_looked_at_too(
+    broker: Server, tmp_path: Path
+) -> None:
+    other = start_valkey(tmp_path / "other", durable=False)
+    try:
+        shop = made(broker.url, broker_read_url=other.url)
+        shop.guard.look()
+        handing.hand_over(made(other.url, ANALYTICS), str(SHOP))
+        with pytest.raises(BrokerOfAnother, match=r"the broker of other\.analytics@production"):
+            shop.guard.look()
+    finally:
+        other.stop()
+
+
+def test_a_refusal_is_said_once_and_not_at_each_look(
+    broker: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    made(broker.url).guard.look()
+    analytics = made(broker.url, ANALYTICS)
+    told: list[BrokerOfAnother] = []
+    for _ in range(3):
+        analytics.guard.look_once(then=told.append)
+    assert len(told) == 3
+    assert caplog.text.count("is the broker of story.shop@production") == 1
 
 
 def test_a_refusal_stays_while_the_broker_is_away(broker: Server) -> None:
@@ -179,15 +233,6 @@ def test_a_user_who_may_not_read_the_stamp_is_let_in_and_that_is_said(
     url = f"redis://app:secret@{broker.url.split('@')[1]}"
     made(url, ANALYTICS).guard.look()
     assert "cannot be told or stamped" in caplog.text
-
-
-def test_a_handing_over_that_is_raced_is_refused(broker: Server, client: Any) -> None:
-    made(broker.url).guard.look()
-    seen = stamp.read(client)
-    with Redis.from_url(broker.url) as other:
-        assert stamp.replace(other, seen, ANALYTICS)
-    assert not stamp.replace(client, seen, Owner("third", "production"))
-    assert owner_of(client) == str(ANALYTICS)
 
 
 @pytest.mark.parametrize("text", ["shop", "@production", "shop@", "a shop@production", "a@b@c"])

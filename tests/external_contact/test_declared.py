@@ -127,6 +127,12 @@ def test_a_database_of_an_unknown_kind_is_at_any_port(shown: Shown) -> None:
     assert not declared.is_declared(address_of("203.0.113.7", 5))
 
 
+def test_a_declared_name_that_has_no_address_stands_for_none(settings: Any) -> None:
+    settings.EXTERNAL_CONTACT_ALLOWED = ["nowhere.invalid:5"]
+    assert declared.is_declared_name(address_of("nowhere.invalid", 5))
+    assert not declared.is_declared(address_of("203.0.113.7", 5))
+
+
 def test_another_port_of_a_declared_server_is_not(settings: Any, outside: Outside) -> None:
     settings.EXTERNAL_CONTACT_ALLOWED = [f"127.0.0.1:{outside.port + 1}", "localhost:1"]
     with pytest.raises(ExternalContact):

@@ -3,6 +3,7 @@
 import json
 import logging
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,11 +146,36 @@ def test_switched_off_it_is_not_there(settings: Any, outside: Outside, caplog: A
     assert counting.total() == before
 
 
+def test_switched_off_while_a_request_runs_it_lets_pass(settings: Any, outside: Outside) -> None:
+    def does() -> None:
+        settings.EXTERNAL_CONTACT_MODE = "off"
+        contacting.connect(outside.port)
+
+    assert ask("/sync/x/", does).status_code == 200
+    eventually(lambda: outside.visits == 1)
+
+
+def test_a_line_outside_of_the_folder_is_told_by_its_whole_path(
+    outside: Outside, monkeypatch: Any, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ExternalContact, match=f"at {contacting.__file__}:"):
+        ask("/sync/x/", partial(contacting.connect, outside.port))
+
+
 def test_what_the_view_raises_itself_stays_what_it_is() -> None:
     with pytest.raises(json.JSONDecodeError):
         ask("/sync/x/", partial(json.loads, "{"))
     with pytest.raises(KeyboardInterrupt):
         ask("/sync/x/", interrupted)
+
+
+def test_what_an_asynchronous_view_raises_itself_stays_what_it_is() -> None:
+    async def does() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        ask_async("/async/", does)
 
 
 def test_what_ends_a_request_from_outside_is_not_answered_in_its_place(outside: Outside) -> None:

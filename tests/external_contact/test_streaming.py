@@ -1,6 +1,7 @@
 """A body that is made while it is sent is part of its request; a file is sent as before."""
 
 import asyncio
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,31 @@ def test_a_body_is_broken_off_where_it_contacts_the_outside(outside: Outside) ->
     with pytest.raises(RuntimeError, match=f"contacts {outside.address} at .*in parts"):
         next(parts)
     assert outside.visits == 0
+
+
+@pytest.mark.parametrize("after", [[b"two"], []], ids=["and goes on", "and ends"])
+def test_a_body_that_swallows_the_refusal_is_broken_off_all_the_same(
+    outside: Outside, after: list[bytes]
+) -> None:
+    def parts() -> Iterator[bytes]:
+        yield b"one"
+        contacting.though_everything_is_caught(outside.port)
+        yield from after
+
+    body = iter(watched(StreamingHttpResponse(parts()), Scope()))
+    assert next(body) == b"one"
+    with pytest.raises(RuntimeError, match=f"contacts {outside.address} at "):
+        next(body)
+
+
+def test_what_ends_a_request_from_outside_ends_its_body(outside: Outside) -> None:
+    def parts() -> Iterator[bytes]:
+        contacting.though_everything_is_caught(outside.port)
+        raise KeyboardInterrupt
+        yield b""
+
+    with pytest.raises(KeyboardInterrupt):
+        list(watched(StreamingHttpResponse(parts()), Scope()))
 
 
 def test_an_asynchronous_body_is(outside: Outside) -> None:

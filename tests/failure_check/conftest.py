@@ -68,6 +68,15 @@ def problem(name: str = "tap", severity: Any = "warning") -> Problem:
     )
 
 
+def age(table: str, column: str, seconds: float, name: str = "") -> None:
+    where = "WHERE name = %s" if name else "WHERE %s = ''"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET {column} = {column} - make_interval(secs => %s) {where}",
+            [seconds, name],
+        )
+
+
 @pytest.fixture(autouse=True)
 def project(settings: Any, tmp_path: Path) -> Found:
     """A project with one check, which finds nothing yet, and one path besides mail and log."""

@@ -57,6 +57,23 @@ def test_with_the_database_away_it_says_so(outage: Outage) -> None:
     assert printed.startswith("CRITICAL The database does not answer: ")
 
 
+def test_what_could_not_be_asked_is_said_to_be_unknown(project: Found) -> None:
+    def fail() -> None:
+        raise ValueError("no such tap")
+
+    project.wait = fail
+    status, printed = allclear()
+    assert status == 1
+    assert "could not be made: ValueError: no such tap" in printed
+    assert "\nNot known now: what tests.failure_check.conftest.check would find.\n" in printed
+
+
+def test_with_the_database_away_nothing_is_forgotten(outage: Outage) -> None:
+    outage.begin()
+    with pytest.raises(CommandError, match="The database does not answer: "):
+        allclear("--forget", "worker mail@a")
+
+
 def test_ctrl_c_ends_it_as_a_shell_expects_while_a_check_hangs(project: Found) -> None:
     is_over = threading.Event()
 

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from amqp.exceptions import AccessRefused
 from celery import Celery
 from development.server import Server
 from development.valkey import start_valkey
+from kombu.transport.memory import Channel
 from redis import Redis
 
 from patterns.failure_check import brokers
@@ -78,6 +80,17 @@ def test_a_broker_that_is_no_redis_is_asked_whether_it_answers() -> None:
     app = Celery("watched", broker="memory://", set_as_current=False)
     assert brokers.ask(app) == {}
     assert names(app) == []
+
+
+def test_a_queue_that_may_not_be_looked_at_is_not_taken_for_an_empty_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AccessRefused("of a user without the right")
+
+    monkeypatch.setattr(Channel, "queue_declare", refuse)
+    with pytest.raises(AccessRefused):
+        brokers.depth(Celery("watched", broker="memory://", set_as_current=False), "mail")
 
 
 def information(**parts: Any) -> dict[str, Any]:

@@ -25,6 +25,15 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["alarms.json"]
 
 
+def test_what_is_cleared_is_read_as_it_was_written() -> None:
+    record = new("taps", problem("größe"), NOW, ["mail"])
+    record.was_told("mail")
+    record.clear(NOW + timedelta(hours=1), ["mail"])
+    kept = Kept(at=NOW, records={record.name: record})
+    kept_in_file.write(kept)
+    assert kept_in_file.read() == kept
+
+
 def test_where_nothing_was_written_nothing_is_kept() -> None:
     assert kept_in_file.read() == Kept()
 
@@ -53,6 +62,9 @@ def test_where_it_cannot_be_written_the_process_remembers(
     kept_in_file.write(KEPT)
     assert kept_in_file.read() == KEPT
     assert "is not written, this process remembers the alarms" in caplog.text
+    with kept_in_file.locked() as is_ours:
+        assert is_ours
+    assert "cannot be locked, another process may tell the same" in caplog.text
 
 
 def test_what_a_full_disk_did_not_take_is_not_forgotten_for_the_older_file(

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from typing import Any
 
+import django
 import pytest
+from django.core import mail
 
 from patterns.failure_check import mails
 from patterns.failure_check.problem import Notice
@@ -77,3 +79,23 @@ def test_one_that_does_not_answer_is_given_up(smtp: SMTPServer, settings: Any) -
         mails.send([notice("raised")], 1)
     smtp.go_on()
     assert time.monotonic() - began < 30
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
+def test_a_project_without_mailers_sends_by_its_email_settings(
+    smtp: SMTPServer, settings: Any
+) -> None:
+    if hasattr(settings, "MAILERS"):
+        del settings.MAILERS
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", smtp.port
+    mails.send([notice("raised")], 1)
+    assert len(smtp.mails) == 1
+
+
+@pytest.mark.skipif(django.VERSION < (6, 1), reason="before, it is always SMTP's own backend")
+def test_a_mailer_that_has_no_timeout_is_used_as_it_is(settings: Any) -> None:
+    settings.ADMINS = ["ops@example.com"]
+    settings.MAILERS = {"delivery": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+    mail.outbox.clear()
+    mails.send([notice("raised")], 1)
+    assert [each.to for each in mail.outbox] == [["ops@example.com"]]

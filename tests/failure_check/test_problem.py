@@ -2,7 +2,7 @@
 
 import pytest
 
-from patterns.failure_check.problem import Problem
+from patterns.failure_check.problem import Problem, duration
 
 
 @pytest.mark.parametrize("part", ["name", "sentence", "remedy"])
@@ -31,3 +31,11 @@ def test_a_name_is_one_line_that_a_key_has_room_for() -> None:
 def test_its_words_keep_their_lines_and_lose_what_no_row_can_hold() -> None:
     made = Problem(name="tap", severity="warning", sentence="a\nb\0\ud800", remedy="c\0")
     assert (made.sentence, made.remedy) == ("a\nb?", "c")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (172_800, "2 days")],
+)
+def test_a_duration_is_said_as_people_do(seconds: float, words: str) -> None:
+    assert duration(seconds) == words

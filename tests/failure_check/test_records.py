@@ -1,12 +1,9 @@
 """What is told of, when, to whom: raised once, reminded daily, cleared once."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
-from patterns.failure_check.records import Found, Records, advance, as_json, from_json
+from patterns.failure_check.records import Found, Records, advance
 from tests.failure_check.conftest import problem
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -97,12 +94,3 @@ def test_what_a_check_found_that_is_configured_no_more_is_gone() -> None:
     see(records, "tap")
     advance(records, Found(answered={"others"}), NOW, ["mail", "log"], DAY)
     assert take(records, "mail") == {"tap mail": "cleared"}
-
-
-@pytest.mark.parametrize("is_cleared", [False, True])
-def test_records_survive_as_json(is_cleared: bool) -> None:
-    records: Records = {}
-    see(records, "tap", "größe \udce4")
-    if is_cleared:
-        see(records, at=60)
-    assert from_json(json.loads(json.dumps(as_json(records)))) == records

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from patterns.failure_check import bounded, kept_in_file
+from patterns.failure_check import bounded, kept_in_file, run
 from patterns.failure_check.models import Alarm, Run
 from patterns.failure_check.problem import Problem
 from patterns.failure_check.watch import Watch
@@ -231,3 +231,31 @@ def test_amid_an_outage_nobody_checks_while_another_process_does(
     assert told() == []
     turn(watch)
     assert told() == [("database_down", "raised")]
+
+
+def test_while_one_process_hands_an_outages_alarms_to_the_database_no_other_does(
+    project: Found, outage: Outage
+) -> None:
+    outage.begin()
+    turn(Watch("beat"), 2)
+    outage.end()
+    with kept_in_file.locked():
+        run.adopt()
+    assert not Alarm.objects.exists()
+    run.adopt()
+    assert Alarm.objects.get().name == "database_down"
+
+
+def test_a_turn_that_breaks_ends_no_watching(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ends = iter([ZeroDivisionError, SystemExit])  # the second ends a thread
+
+    def broken() -> None:
+        raise next(ends)
+
+    watch = Watch("beat")
+    monkeypatch.setattr(watch, "turn", broken)
+    with pytest.raises(SystemExit):
+        watch._run()
+    assert "The checks did not run; they are tried again." in caplog.text

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from django.db import connection
 from redis import Redis
 
 from patterns.failure_check.models import Heartbeat
+from patterns.failure_check.workers import WorkerHeartbeat
 from tests.servers import SOURCES, eventually
 
 SETTINGS = """
@@ -38,6 +40,7 @@ def wait(path):
         time.sleep(0.05)
 """
 NAME = "worker w@test"
+PATIENCE_SECONDS = 5.0  # for one that waits for its broker, and is killed
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
@@ -80,9 +83,12 @@ def start(broker: Server, tmp_path: Path) -> Iterator[Start]:
 
     yield begin
     for worker in workers:
-        if worker.poll() is None:
+        worker.terminate()  # in order, where it can: coverage keeps what it ran
+        with suppress(subprocess.TimeoutExpired):
+            worker.wait(PATIENCE_SECONDS)
+        with suppress(ProcessLookupError):
             os.killpg(worker.pid, signal.SIGKILL)
-            worker.wait()
+        worker.wait()
 
 
 def beats(count: int = 3) -> None:
@@ -111,6 +117,13 @@ def test_one_that_ends_in_order_takes_it_along(start: Start, end: signal.Signals
     worker = start()
     worker.send_signal(end)
     worker.wait(60)
+    assert not Heartbeat.objects.exists()
+
+
+def test_one_that_ends_before_it_was_connected_leaves_nothing() -> None:
+    step = WorkerHeartbeat(None)
+    step.stop(None)
+    step.end()
     assert not Heartbeat.objects.exists()
 
 

@@ -91,6 +91,7 @@ def test_e002_what_the_app_names_is_the_configuration_of_a_flower_without_one(
         "--auth_provider=flower.views.auth.GoogleAuth2LoginHandler",
         "--address=0.0.0.0",
         "--address 10.0.0.1",
+        "--address=flower.internal",
     ],
 )
 def test_e003_options_that_let_others_in(monkeypatch: pytest.MonkeyPatch, option: str) -> None:
@@ -110,8 +111,9 @@ def test_e003_a_variable_that_lets_others_in(monkeypatch: pytest.MonkeyPatch) ->
 def test_e003_an_address_is_fine_on_this_machine_or_in_a_network_that_the_guard_knows(
     monkeypatch: pytest.MonkeyPatch, project: Path
 ) -> None:
-    monkeypatch.setitem(PROCESSES, "flower", f"{GUARDED} --address=127.0.0.1")
-    assert found() == {}
+    for here in ("127.0.0.1", "localhost"):
+        monkeypatch.setitem(PROCESSES, "flower", f"{GUARDED} --address={here}")
+        assert found() == {}
     (project / "config/flower.py").write_text("guard(site_url='x', loopback_only=False)\n")
     monkeypatch.setitem(PROCESSES, "flower", f"{GUARDED} --address=0.0.0.0")
     assert found() == {}

@@ -79,6 +79,15 @@ def test_e001_a_task_on_a_queue_that_nobody_declared() -> None:
     assert "mail, slow" in message
 
 
+def test_e001_a_task_whose_base_refuses_its_queue_at_its_definition(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(lanes.app.conf, "imports", ["tests.queues.misplaced"])
+    (message,) = found().values()
+    assert message.id == "queues.E001"
+    assert "lanes.misplaced names the queue 'mial', which is not declared" in message.msg
+
+
 def test_a_task_that_two_apps_know_needs_its_queue_in_one_of_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

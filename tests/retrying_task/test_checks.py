@@ -17,7 +17,7 @@ import tests.servers  # noqa: F401  it configures Django
 
 # isort: split
 # Checks can be imported once that module has configured Django.
-from patterns.retrying_task import RetryingTask, checks, setting_names, task_checks
+from patterns.retrying_task import RetryingTask, checks, setting_names
 
 OWN: list[Celery] = []
 # Celery's own, of a class attribute that it takes all the same.
@@ -62,6 +62,16 @@ def test_a_project_that_is_well_has_no_message() -> None:
     app = a_task()
     assert [*of_tasks(app), *checks.kept_results(app), *setting_names.unknown_settings(app)] == []
     assert list(checks.wrong_settings()) == []
+
+
+def test_the_apps_that_the_setting_names_are_checked_and_no_other(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "NAMED", a_task(an_app("named"), max_retries=0))
+    settings.RETRYING_TASK_APPS = (f"{__name__}.NAMED",)
+    assert "tests.one is never retried" in only(checks.check_retrying_tasks(), "E004").msg
+    settings.RETRYING_TASK_EXEMPT = {"named": "a firehose"}
+    assert checks.check_retrying_tasks() == []
 
 
 def test_e001_a_misspelt_setting(settings: Any) -> None:
@@ -170,6 +180,12 @@ def test_e009_a_name_in_the_configuration_s_module_that_celery_does_not_know() -
     assert "Did you mean task_acks_late?" in str(message.hint)
 
 
+def test_e009_an_old_name_that_celery_still_takes_is_none() -> None:
+    app = Celery("checked", task_cls=RetryingTask, set_as_current=False)
+    app.config_from_object({"CELERY_ACKS_LATE": True, "CELERYD_CONCURRENCY": 2})
+    assert list(setting_names.unknown_settings(app)) == []
+
+
 def test_e009_a_name_of_the_old_style_that_never_was_one() -> None:
     app = an_app()
     app.config_from_object({"CELERY_TASK_ACK_LATE": True, "CELERY_DB_REUSE_MAX": 100})
@@ -214,6 +230,11 @@ def test_e010_a_module_of_tasks_that_raises(monkeypatch: pytest.MonkeyPatch) -> 
     assert "no such plan" in only(of_tasks(app), "E010").msg
 
 
+def test_e010_a_module_that_the_configuration_names_and_that_is_not_there() -> None:
+    app = a_task(an_app(imports=("no_such_module",)))
+    assert "No module named 'no_such_module'" in only(of_tasks(app), "E010").msg
+
+
 def test_e010_a_task_that_was_refused_when_it_was_defined() -> None:
     assert "no result backend" in only(of_tasks(a_task(ignore_result=False)), "E010").msg
 
@@ -247,8 +268,5 @@ def test_w003_the_results_of_every_task_are_kept() -> None:
     # Who reads a result says so at the task.
     assert list(checks.kept_results(a_task(an_app(**conf), ignore_result=False))) == []
     assert list(checks.kept_results(a_task(an_app(task_ignore_result=False)))) == []
-
-
-def test_the_computed_retries_last_a_day() -> None:
-    hours = task_checks.lasting_seconds(RetryingTask()) / 3600
-    assert 24 <= hours < 24.5
+    ignoring = a_task(an_app(task_ignore_result=False, **conf), ignore_result=True)
+    assert list(checks.kept_results(ignoring)) == []

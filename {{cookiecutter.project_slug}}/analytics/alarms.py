@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from analytics.celery import app
 from config import alarms
 from config.queues import ANALYTICS
-from patterns.failure_check import brokers, heartbeats
+from patterns.failure_check import brokers, signs
 from patterns.failure_check.problem import Problem
 
 
@@ -18,7 +18,7 @@ def broker_and_queue() -> Iterator[Problem]:
     yield from found
     if any(problem.name.startswith("broker_down:") for problem in found):
         return
-    served = heartbeats.served_queues()
+    served = signs.served_queues()
     for queue in ANALYTICS:
         waiting = brokers.depth(app, queue.name)
         yield from alarms.unserved(queue, waiting, served)

@@ -8,9 +8,8 @@ from django.conf import settings
 from config.celery import app
 from config.queues import SHOP
 from patterns.durable_tasks.figures import QueueFigures, failed_by_name, figures
-from patterns.failure_check import brokers, heartbeats
-from patterns.failure_check.heartbeats import duration
-from patterns.failure_check.problem import Problem
+from patterns.failure_check import brokers, signs
+from patterns.failure_check.problem import Problem, duration
 from patterns.queues import Queue
 
 # A few are somebody's bad luck; these are an outage, and told anew.
@@ -48,7 +47,7 @@ def failed_tasks() -> Iterator[Problem]:
 
 def queues() -> Iterator[Problem]:
     """Find queues of the shop that fall behind, have no worker, or fill up."""
-    served, counted = heartbeats.served_queues(), figures()
+    served, counted = signs.served_queues(), figures()
     for queue in SHOP:
         numbers = counted.get(queue.name, QueueFigures())
         yield from late(queue, numbers)

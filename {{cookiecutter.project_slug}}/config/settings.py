@@ -213,7 +213,7 @@ RETRYING_TASK_EXEMPT = {
 
 # Alarms: what is checked each minute by beat, or by the relay where beat is not there. ------------
 FAILURE_CHECKS = [
-    "patterns.failure_check.heartbeats.silent",
+    "patterns.failure_check.processes.silent",
     "patterns.failure_check.postgres.old_transactions",
     "patterns.failure_check.postgres.many_connections",
     "config.alarms.failed_tasks",

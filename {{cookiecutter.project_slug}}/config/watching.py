@@ -4,8 +4,8 @@ from django.db.models import DurationField, Expression, ExpressionWrapper, F, Qu
 from django.db.models.functions import Now
 
 from patterns.failure_check.configuration import database
-from patterns.failure_check.heartbeats import longest_unwatched_seconds
 from patterns.failure_check.models import Alarm, Heartbeat, Run
+from patterns.failure_check.processes import longest_unwatched_seconds
 
 
 def open_alarms() -> QuerySet[Alarm]:

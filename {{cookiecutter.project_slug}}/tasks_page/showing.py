@@ -9,8 +9,10 @@ from django.utils import timezone
 from config import watching
 from config.queues import APPS, SHOP
 from patterns.durable_tasks.figures import QueueFigures, figures
-from patterns.failure_check.heartbeats import WORKER, Sign, duration, signs
+from patterns.failure_check.heartbeats import WORKER
 from patterns.failure_check.models import Alarm, Run
+from patterns.failure_check.problem import duration
+from patterns.failure_check.signs import Sign, signs
 from patterns.queues import Queue
 from tasks_page import chart
 from tasks_page.beats import NextBeat, next_beats

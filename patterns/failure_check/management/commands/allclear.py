@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
-from ... import heartbeats
+from ... import heartbeats, signs
 from ...looking import look
 from ...problem import one_line
 from ...records import Found
@@ -48,7 +48,7 @@ class Command(BaseCommand):
 
     def _forget(self, name: str) -> None:
         try:
-            if name not in {sign.name for sign in heartbeats.signs()}:
+            if name not in {sign.name for sign in signs.signs()}:
                 raise CommandError(f"There is no heartbeat of {name!r}.")
             heartbeats.forget(name)
         except Error as error:

@@ -1,0 +1,1 @@
+{{ pattern("brokers/refusals.py") }}

@@ -1,0 +1,1 @@
+{{ pattern("failure_check/processes.py") }}

@@ -1,0 +1,1 @@
+{{ pattern("retrying_task/errors.py") }}

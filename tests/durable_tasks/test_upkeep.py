@@ -162,3 +162,19 @@ def test_a_relay_naps_for_half_the_time_that_a_window_takes_to_be_half_empty() -
     assert naps._until_half(window - 1, window, 1) == naps.EMPTYING_SECONDS
     # A tenth of it in 0.03 s: 0.12 s more to its half.
     assert naps._until_half(window * 9 // 10, window, 0.03) == pytest.approx(0.06)
+
+
+def test_new_queues_that_cannot_be_looked_for_wait_and_due_tasks_do_not(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Given more queues than a statement may look through."""
+    monkeypatch.setattr(discovery, "_UNKNOWN", "SELECT 'q' FROM pg_sleep(60)")
+    tasks.write_note.apply_async(["x"], countdown=60)
+    TaskRow.objects.update(due_at=PAST)
+    keeper = upkeep.Upkeep()
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = '500ms'")
+    keeper.turn()
+    assert "New queues are not found" in caplog.text
+    assert TaskRow.objects.get().state == 1
+    assert keeper.discover_at > time.monotonic() + upkeep.DISCOVER_SECONDS

@@ -11,7 +11,7 @@ from patterns.idempotency.models import Effect
 from tests.idempotency.story import DOCS
 
 USE, RESOLVE, _ = re.findall(
-    r"```python\n(.*?)```", (DOCS / "idempotency.md").read_text(encoding="utf-8"), re.DOTALL
+    r"^```python\n(.*?)^```", (DOCS / "idempotency.md").read_text(encoding="utf-8"), re.S | re.M
 )
 
 

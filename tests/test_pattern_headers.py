@@ -50,6 +50,22 @@ def test_a_header_can_be_followed_to_the_letter(pattern: Path) -> None:
     assert all(is_python(value) for value in header.defaults("kit.copied").values())
 
 
+@each_pattern
+def test_a_worker_of_the_wiring_takes_from_each_queue_that_a_setting_names(pattern: Path) -> None:
+    # A task in a queue that nobody takes from waits for ever, and nothing says so.
+    header = Header(pattern)
+    kept = [step.text for step in header.steps("kit.copied") if step.kind == "keep running"]
+    taken = {
+        name
+        for text in kept
+        for names in re.findall(r"-Q (\S+)", text)
+        for name in names.split(",")
+    }
+    defaults = header.defaults("kit.copied").items()
+    named = {ast.literal_eval(value) for setting, value in defaults if setting.endswith("_QUEUE")}
+    assert named <= taken, f"{named - taken}: no worker under 'Keep running' has it in its -Q"
+
+
 @pytest.mark.parametrize(
     ("wiring", "remedy"),
     [

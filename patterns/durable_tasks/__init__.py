@@ -80,15 +80,16 @@ Wiring:
                    ...  # record its answer, enqueue the next step
     7. Run:
            python manage.py migrate
-    8. Keep running, as many relays and workers as you like:
+    8. Keep running, as many relays and workers as you like. What is sent to a queue that no -Q
+       names waits without a word, so name each that a task has (`celery` is Celery's own):
            python manage.py relay
-           celery -A shop worker -l INFO
+           celery -A shop worker -l INFO -Q celery,default
            celery -A shop beat -l INFO
     9. Django's tasks (`django.tasks`), if wanted, as durable rows: TASKS = {"default": {"BACKEND":
        "<this package>.django_tasks.DurableBackend"}}; before Django 6.0 "django_tasks" in
        INSTALLED_APPS.
     10. Whoever is on call: "Failed tasks" in the admin, behind Django's permissions, or
-       `manage.py failed` and `manage.py tasks`.
+       `manage.py failed list` and `manage.py tasks list`.
 Testing: `testing.assert_enqueued`, `refute_enqueued`, `run_enqueued` and `run_twice` work in a
     test's transaction, without a broker. `every_task.cases` runs every task of a project twice on
     `samples.Sample`s of its arguments, and fails for one without.

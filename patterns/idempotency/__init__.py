@@ -42,7 +42,7 @@ Wiring:
     4. Run:
            python manage.py migrate
     5. Keep running:
-           celery -A shop worker -l INFO
+           celery -A shop worker -l INFO -Q celery,default
            celery -A shop beat -l INFO
     6. A base task that retries errors whose `is_permanent` is False, after their
        `retry_after_seconds`.

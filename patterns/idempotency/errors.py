@@ -1,5 +1,8 @@
 """What the ledger refuses, told apart by `is_permanent` for the base task."""
 
+from functools import partial
+from typing import Any
+
 
 class LedgerError(Exception):
     """The ledger does not let an effect be done, or be recorded."""
@@ -27,6 +30,10 @@ class EffectInProgress(LedgerError):
         """Keep how long the lease lasts; a base task that asks for it waits as long."""
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be pickled as what it is: what cannot be, Celery logs as its base, `LedgerError`."""
+        return partial(type(self), retry_after_seconds=self.retry_after_seconds), self.args
 
 
 class LeaseLost(LedgerError):

@@ -95,8 +95,8 @@ def lock(cursor: Any, key: str) -> Known:
 def in_progress(key: str, seconds: float) -> EffectInProgress:
     """Return the error for a key that another run holds."""
     return EffectInProgress(
-        f"Effect {key!r} is being done by another run, whose lease ends in {seconds:.0f} s: it is"
-        " tried again then.",
+        f"Effect {key!r} is being done by another run, whose lease ends in {seconds:.0f} s: try"
+        " again then, as a base task does that retries what has is_permanent = False.",
         retry_after_seconds=seconds,
     )
 

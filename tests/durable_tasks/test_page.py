@@ -20,7 +20,9 @@ from patterns.durable_tasks.models import TaskRow
 from patterns.durable_tasks.testing import run_enqueued
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "durable_tasks.md"
-TWO_STEPS, SAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
+TWO_STEPS, TESTS, SAMPLES = re.findall(
+    r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.S | re.M
+)
 
 # Celery's own, of a class attribute that it takes all the same.
 pytestmark = pytest.mark.filterwarnings("ignore:\\s*The '.*' task attribute")

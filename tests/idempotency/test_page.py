@@ -11,7 +11,8 @@ from patterns.idempotency.models import Effect
 from tests.idempotency.story import DOCS
 
 USE, RESOLVE, TWICE = re.findall(
-    r"```python\n(.*?)```", (DOCS / "idempotency.md").read_text(encoding="utf-8"), re.DOTALL
+    r"^```python
+(.*?)^```", (DOCS / "idempotency.md").read_text(encoding="utf-8"), re.S | re.M
 )
 
 

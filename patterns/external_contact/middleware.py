@@ -40,12 +40,14 @@ class ExternalContactMiddleware:
         if self.is_async:
             return self._answered(request)
         scope = Scope(request)
+        response = None  # stays so where the refusal has come up to here
         with hook.watching(scope):
             response = self.get_response(request)
         return watched(response, scope) if scope.refused is None else _refusal(request, scope)
 
     async def _answered(self, request: HttpRequest) -> HttpResponseBase:
         scope = Scope(request)
+        response = None
         with hook.watching(scope):
             scope.awaited = self.get_response(request)
             response = await scope.awaited

@@ -72,6 +72,8 @@ def test_the_apps_that_the_setting_names_are_checked_and_no_other(
     assert "tests.one is never retried" in only(checks.check_retrying_tasks(), "E004").msg
     settings.RETRYING_TASK_EXEMPT = {"named": "a firehose"}
     assert checks.check_retrying_tasks() == []
+    settings.RETRYING_TASK_APPS = ("no.such.app",)
+    only(checks.check_retrying_tasks(), "E002")
 
 
 def test_e001_a_misspelt_setting(settings: Any) -> None:

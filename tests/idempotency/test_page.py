@@ -11,8 +11,7 @@ from patterns.idempotency.models import Effect
 from tests.idempotency.story import DOCS
 
 USE, RESOLVE, TWICE = re.findall(
-    r"^```python
-(.*?)^```", (DOCS / "idempotency.md").read_text(encoding="utf-8"), re.S | re.M
+    r"^```python\n(.*?)^```", (DOCS / "idempotency.md").read_text(encoding="utf-8"), re.S | re.M
 )
 
 

@@ -111,7 +111,7 @@ def test_nginx_takes_the_location(tmp_path: Path) -> None:
 
 def test_cron_takes_the_line_and_a_shell_its_command() -> None:
     # tests/test_document_commands.py has the shop's own parser read `allclear`.
-    [job] = CronTab(tab=block("docs/failure_check.md", 3).text)
+    [job] = CronTab(tab=block("docs/failure_check.md", 4).text)
     assert job.is_valid()
     assert job.frequency_per_hour() == 12
     done = subprocess.run(["bash", "-n", "-c", job.command], capture_output=True, text=True)
@@ -121,7 +121,7 @@ def test_cron_takes_the_line_and_a_shell_its_command() -> None:
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="Linux counts so")
 @pytest.mark.skipif(shutil.which("pgrep") is None, reason="pgrep is not installed")
 def test_the_measure_of_a_workers_memory_counts_megabytes() -> None:
-    measure = block("docs/queues.md", 3).text
+    measure = block("docs/queues.md", 6).text
     code = "print(flush=True); input()"
     worker = subprocess.Popen(
         [sys.executable, "-c", code, "-Q", "mail", "-n"],

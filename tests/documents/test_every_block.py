@@ -12,6 +12,7 @@ from tests.adopting.conftest import STEP
 from tests.documents.commands import commands_of
 from tests.documents.pages import BLOCKS, ROOT, Block
 from tests.documents.test_python import WHOLE
+from tests.documents.test_set_up import SET_UP
 from tests.rules.test_readme_examples import BLOCK as ADDED
 from tests.test_story_pages import excerpts
 
@@ -22,12 +23,12 @@ README = "{{cookiecutter.project_slug}}/README.md"
 WHOLE_PAGES = {
     "docs/django_tasks.md": ("durable_tasks/test_django_tasks_page.py", {"python": 3}),
     "docs/double_charge.md": ("idempotency/test_double_charge.py", {"python": 2}),
-    "docs/durable_tasks.md": ("durable_tasks/test_page.py", {"python": 2}),
+    "docs/durable_tasks.md": ("durable_tasks/test_page.py", {"python": 5}),
     "docs/external_contact.md": ("external_contact/test_page.py", {"python": 2, "": 1}),
-    "docs/failure_check.md": ("failure_check/test_examples.py", {"python": 3}),
-    "docs/idempotency.md": ("idempotency/test_page.py", {"python": 3}),
+    "docs/failure_check.md": ("failure_check/test_examples.py", {"python": 4}),
+    "docs/idempotency.md": ("idempotency/test_page.py", {"python": 4}),
     "docs/opentelemetry.md": ("monitoring/test_opentelemetry.py", {"python": 2, "diff": 1}),
-    "docs/queued_mail.md": ("queued_mail/test_page.py", {"python": 8}),
+    "docs/queued_mail.md": ("queued_mail/test_page.py", {"python": 9}),
 }
 # Nothing here could run these.
 NOT_RUN = {
@@ -73,9 +74,11 @@ def run_by(block: Block) -> Iterator[str]:
 
 
 def asked_for() -> Iterator[tuple[tuple[str, int], str]]:
-    """Yield the blocks that tests of this folder name: `block("docs/x.md", 1)`, or in WHOLE."""
+    """Yield the blocks that tests of this folder name: `block("docs/x.md", 1)`, or lists."""
     for key in WHOLE:
         yield key, "tests/documents/test_python.py"
+    for key in SET_UP:
+        yield key, "tests/documents/test_set_up.py"
     for file in HERE.glob("test_*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             match node:

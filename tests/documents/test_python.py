@@ -27,6 +27,14 @@ WHOLE = {
         assert isinstance(charge, RetryingTask) and charge.queue == "purchasing"
         assert app.conf.task_acks_late and app.conf.task_retry_on_worker_lost
     """,
+    ("docs/retrying_task.md", 2): """
+        from celery import Celery
+        app = Celery(task_cls=ShopTask)
+        app.conf.task_ignore_result = True
+        @app.task(name="charge", queue="purchasing")
+        def charge(): ...
+        assert isinstance(httpx.ConnectError("refused"), charge.transient_errors)
+    """,
 }
 # What a project has that the page adds to.
 INSTALLED_APPS = """
@@ -68,7 +76,7 @@ def test_a_queues_worker_is_what_the_comment_shows(tmp_path: Path) -> None:
 
 
 def test_the_line_for_the_list_of_queues_is_a_queue(tmp_path: Path) -> None:
-    made = f"QUEUES = Queues(*{block('docs/queues.md', 2).text.strip()})\n"
+    made = f"QUEUES = Queues(*{block('docs/queues.md', 5).text.strip()})\n"
     run(
         f"from patterns.queues import Queue, Queues\n{made}assert 'reports' in QUEUES.by_name",
         tmp_path,
@@ -78,17 +86,16 @@ def test_the_line_for_the_list_of_queues_is_a_queue(tmp_path: Path) -> None:
 def test_a_broker_of_another_is_told_in_the_words_of_the_page(tmp_path: Path) -> None:
     said = run(
         """
-from patterns.brokers.app import GuardedCelery
+from patterns.brokers import refusals
 from patterns.brokers.owner import Owner
 from patterns.brokers.stamp import Stamp
 owner = Owner("the_analysts.shop", "production")
-app = GuardedCelery("shop", owner=owner, broker_setting="BROKER_URL")
 stamp = Stamp("the_shop.shop@production", "process 212 on web1", "2026-11-28T10:02:11+00:00", b"")
-print(app.guard.words_of("redis://:**@10.0.0.2:6379/0", stamp))
+print(refusals.of_stamped("redis://:**@10.0.0.2:6379/0", stamp, owner, "BROKER_URL"))
 """,
         tmp_path,
     )
-    assert said == block("docs/brokers.md", 2).text
+    assert said == block("docs/brokers.md", 3).text
 
 
 def test_flower_takes_its_configuration_and_the_app_names_it(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from patterns.failure_check.configuration import CHECKS
 from patterns.failure_check.problem import Notice
 from tests.failure_check.web import Web
 from tests.servers import eventually
@@ -26,6 +27,15 @@ def example(name: str) -> Any:
     names: dict[str, Any] = {}
     exec(code, names)
     return names[name]
+
+
+def test_the_checks_of_the_page_are_the_default_ones_and_the_projects_own() -> None:
+    [code] = re.findall(r"```python\n(# settings.py.+?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    *default, own = names["FAILURE_CHECKS"]
+    assert tuple(default) == CHECKS
+    assert own == "house.alarms.tap"
 
 
 def notice(event: Any = "raised") -> Notice:

@@ -5,7 +5,7 @@ import time
 from django.db import DatabaseError
 
 from . import locks
-from .by_index import by_index
+from .relay_transaction import relay_transaction
 
 # What the database has refused is not asked again at once: publishing is to go on meanwhile.
 REST_SECONDS = 10
@@ -31,7 +31,7 @@ def discover(left_out_until: dict[str, float] | None = None) -> bool:
     A queue whose row is being made in a transaction that does not end is left out for a while.
     """
     until = {} if left_out_until is None else left_out_until
-    with by_index() as cursor:
+    with relay_transaction() as cursor:
         cursor.execute(_UNKNOWN)
         names = [row[0] for row in cursor.fetchall()]
     count = 0
@@ -47,7 +47,7 @@ def discover(left_out_until: dict[str, float] | None = None) -> bool:
 
 
 def _add(name: str) -> int:
-    with by_index() as cursor:
+    with relay_transaction() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [_ADD_MILLISECONDS])
         cursor.execute(_ADD, [name])
         return int(cursor.rowcount)

@@ -1,7 +1,7 @@
 """Promote what is due; expire what nobody started in time; take back what nobody runs any more."""
 
 from . import recovery
-from .by_index import by_index
+from .relay_transaction import relay_transaction
 
 AT_ONCE = 1000  # rows of one statement: a transaction of milliseconds
 # ARRAY, not IN: a plan may run the inner SELECT of an IN once a row, each time for the next ones.
@@ -29,7 +29,7 @@ _LEASE_ERROR = "Its lease ended: the machine, the process or its connection was 
 
 def promote() -> bool:
     """Let be ready what is due, fail what has expired, take back what nobody runs any more."""
-    with by_index() as cursor:
+    with relay_transaction() as cursor:
         cursor.execute(_PROMOTE, [AT_ONCE])
         count = cursor.rowcount
         cursor.execute(_EXPIRE, [AT_ONCE])
@@ -37,9 +37,11 @@ def promote() -> bool:
         cursor.execute(_HAS_ENDED_LEASES)
         has_ended = bool(cursor.fetchone()[0])
     if has_ended:
-        with by_index() as cursor:  # committed before, so that no lock of theirs is waited for
+        with (
+            relay_transaction() as cursor
+        ):  # committed before, so that no lock of theirs is waited for
             recovery.end_abandoned(cursor)
-        with by_index() as cursor:
+        with relay_transaction() as cursor:
             cursor.execute(recovery.crashed_statement(_ENDED_LEASES), [_LEASE_ERROR, AT_ONCE])
             rows = cursor.fetchall()
         recovery.log(rows)

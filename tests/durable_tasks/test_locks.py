@@ -112,8 +112,8 @@ FROZEN_RELAY = """
 import django, os, signal
 django.setup()
 from patterns.durable_tasks import promotion
-from patterns.durable_tasks.by_index import by_index
-with by_index() as cursor:
+from patterns.durable_tasks.relay_transaction import relay_transaction
+with relay_transaction() as cursor:
     cursor.execute(promotion._PROMOTE, [promotion.AT_ONCE])
     print("promoted", cursor.rowcount, flush=True)
     os.kill(os.getpid(), signal.SIGSTOP)

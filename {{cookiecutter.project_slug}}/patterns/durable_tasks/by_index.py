@@ -1,1 +1,0 @@
-{{ pattern("durable_tasks/by_index.py") }}

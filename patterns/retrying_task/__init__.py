@@ -42,7 +42,7 @@ Version: 0.1.0
 """
 
 import random
-from typing import Any, NoReturn
+from typing import Any
 
 from celery import Celery, Task
 from celery.canvas import Signature
@@ -50,7 +50,7 @@ from celery.exceptions import Ignore, Reject, Retry
 from kombu.exceptions import OperationalError
 
 from . import answers, backoff
-from .errors import PermanentError, TaskRefused, TransientError
+from .errors import PermanentError, TaskRefused, TransientError, end_unless_signalled
 
 __all__ = ["PermanentError", "RetryingTask", "TaskRefused", "TransientError"]
 
@@ -122,7 +122,7 @@ class RetryingTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
             # Celery would stop the whole worker, hand the task to the next one, and so on.
             raise PermanentError(f"The task ran out of memory: {error}") from error
         except SystemExit as stop:
-            _end_unless_signalled(stop)
+            end_unless_signalled(stop)
         except Exception as error:
             if not self.is_transient(error):
                 raise
@@ -184,14 +184,3 @@ class RetryingTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
                 raise PermanentError(f"It has crashed {headers[CRASHES]} processes.")
             signature.options["headers"] = headers
         return signature
-
-
-def _end_unless_signalled(stop: SystemExit) -> NoReturn:
-    """Turn a body's `sys.exit()` into a failure; let the pool's own end of the process pass.
-
-    Unanswered, SystemExit ends the process, and the task is run again as if it had crashed. The
-    pool ends its processes with a negative code.
-    """
-    if isinstance(stop.code, int) and stop.code < 0:
-        raise stop
-    raise PermanentError(f"The task called sys.exit({stop.code!r}).") from stop

@@ -1,0 +1,1 @@
+{{ pattern("flower_auth/commands.py") }}

@@ -1,15 +1,18 @@
 """What this process contacts outside meanwhile, for tests: connections, programs, messages, mails.
 
-Seen by the interpreter's audit events, in all threads; messages are those of plain Celery tasks,
-mails those of Django's backend for tests, in memory. Not seen: what C code connects by itself
-(psycopg, pycurl), what another process does, files, caches in memory, and what a connection carries
-that was there before (see `end_connections()`).
+Seen by the interpreter's audit events, in all threads but those that were there before: one that
+looks at a broker or sends off metrics does so whatever runs meanwhile. Messages are those of plain
+Celery tasks, mails those of Django's backend for tests, in memory. Not seen: what C code connects
+by itself (psycopg, pycurl), what another process does, what is handed to a thread that was there
+before, files, caches in memory, and what a connection carries that was there before (see
+`end_connections()`).
 """
 
 import os
 import socket
 import sys
 import sysconfig
+import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,20 +35,26 @@ _hooks: list[bool] = []
 class Contacts:
     """What was contacted, in order, each with the line of the project's code that did it."""
 
-    def __init__(self, own_servers: Collection[str]) -> None:
-        """Leave out `own_servers`, each `host:port`: a cache, say."""
-        self.own_servers = own_servers
+    def __init__(
+        self, own_servers: Collection[str], others: Collection[threading.Thread] = ()
+    ) -> None:
+        """Leave out `own_servers`, each `host:port`: a cache, say; and what `others` contact."""
+        self.own_servers, self.others = own_servers, others
         self.found: list[str] = []
         self._sockets: set[tuple[int, int]] = set()
 
     def note(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Write an audit event down, where it is a contact."""
+        if event not in CONNECTIONS and event not in PROGRAMS:
+            return
+        if threading.current_thread() in self.others:
+            return
         if event in CONNECTIONS:
             address = _address(arguments[CONNECTIONS[event]])
             if address and address not in self.own_servers:
                 self.found.append(f"a connection to {address}{_line()}")
                 self._keep(arguments[0])
-        elif event in PROGRAMS:
+        else:
             self.found.append(f"the program {arguments[PROGRAMS[event]]!r:.200}{_line()}")
 
     def note_message(self, sender: Any, **_: Any) -> None:
@@ -66,13 +75,20 @@ class Contacts:
             self._sockets.add((connected.fileno(), os.fstat(connected.fileno()).st_ino))
 
 
+def other_threads() -> frozenset[threading.Thread]:
+    """Return the threads of this process besides the one that asks."""
+    return frozenset(threading.enumerate()) - {threading.current_thread()}
+
+
 @contextmanager
-def contacts(own_servers: Collection[str] = ()) -> Iterator[Contacts]:
+def contacts(
+    own_servers: Collection[str] = (), others: Collection[threading.Thread] = ()
+) -> Iterator[Contacts]:
     """Give what the block contacts; complete when it has ended."""
     if not _hooks:
         _hooks.append(True)
         sys.addaudithook(_hook)
-    seen, mails = Contacts(own_servers), len(_outbox())
+    seen, mails = Contacts(own_servers, others), len(_outbox())
     _open.append(seen)
     before_task_publish.connect(seen.note_message)
     try:

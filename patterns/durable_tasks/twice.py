@@ -5,12 +5,14 @@ As a delivery does that comes once more: a broker that came back old, a restore 
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 from . import configuration
-from .contacts import contacts
+from .contacts import Contacts, contacts, other_threads
 from .fingerprints import Table, difference, tables
 from .models import State, TaskRow
 from .trial import Ran, run_row
@@ -69,12 +71,14 @@ def twice(
     """
     task_id = str(uuid4())
     before = _state(far_side)
-    with contacts(own_servers) as first:
+    # The threads of both: one that the first run has started is the task's in the second too.
+    watching = partial(contacts, own_servers, other_threads())
+    with watching() as first:
         result = _run(task, args, kwargs, task_id)
     # What the first run has left connected would hide what the second one sends.
     first.end_connections()
     between = _state(far_side)
-    second = _run_again(task, args, kwargs, task_id, own_servers)
+    second = _run_again(task, args, kwargs, task_id, watching)
     after = _state(far_side)
     return Twice(
         result=result,
@@ -101,10 +105,14 @@ def _did(before: _State, after: _State, contacted: Sequence[str]) -> Did:
 
 
 def _run_again(
-    task: Any, args: Any, kwargs: Any, task_id: str, own_servers: Collection[str]
+    task: Any,
+    args: Any,
+    kwargs: Any,
+    task_id: str,
+    watching: Callable[[], AbstractContextManager[Contacts]],
 ) -> list[str]:
     """Return what a second run contacts."""
-    with contacts(own_servers) as second:
+    with watching() as second:
         try:
             _run(task, args, kwargs, task_id)
         except Exception as error:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
@@ -32,6 +33,7 @@ from tests.durable_tasks.sampled import (
     run,
     served,
 )
+from tests.servers import DEADLINE_SECONDS
 
 HARMLESS = "nobody reads it twice"
 
@@ -241,6 +243,32 @@ def test_what_a_thread_of_the_task_contacts_again_fails(
     define(contact, atomic=False)
     with refused(f"a connection to {far_side.address}"):
         run(app)
+
+
+def test_what_a_thread_contacts_that_was_there_before_is_not_the_tasks(
+    app: DurableCelery, define: Define, far_side: OutsideServer
+) -> None:
+    asked: SimpleQueue[bool] = SimpleQueue()
+    answered: SimpleQueue[None] = SimpleQueue()
+
+    def look() -> None:
+        while asked.get():
+            socket.create_connection(far_side.server_address[:2]).close()
+            answered.put(None)
+
+    def write_once() -> None:
+        Note.objects.get_or_create(text="written")
+        asked.put(True)
+        answered.get(timeout=DEADLINE_SECONDS)
+
+    thread = Thread(target=look)
+    thread.start()
+    try:
+        define(write_once)
+        run(app)
+    finally:
+        asked.put(False)
+        thread.join()
 
 
 def test_what_a_task_contacts_when_its_transaction_has_committed_is_seen(

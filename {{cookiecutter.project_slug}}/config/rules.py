@@ -128,6 +128,7 @@ CHECKS: dict[str, tuple[int, str]] = {
     "flower_auth.E002": (7, "each Flower that the project starts has the guard"),
     "flower_auth.E003": (7, "none is opened by an option or a variable"),
     "flower_auth.E004": (7, "the project's processes can be read"),
+    "flower_auth.W001": (7, "whoever opens Flower is sent to a page that is there"),
     "idempotency.E001": (4, "no IDEMPOTENCY_ setting is misspelt"),
     "idempotency.E002": (4, "recorded effects are kept for a number of days"),
     "idempotency.E003": (4, "the ledger's clean-up has a queue"),

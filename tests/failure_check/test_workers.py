@@ -28,6 +28,7 @@ FAILURE_CHECK_WORKER_SILENCE_SECONDS = 2
 APP = """
 import os, time
 from celery import Celery
+from celery.worker.control import control_command
 from patterns.failure_check.workers import WorkerHeartbeat
 
 app = Celery("watched", broker=os.environ["TEST_BROKER"])
@@ -38,6 +39,10 @@ app.steps["consumer"].add(WorkerHeartbeat)
 def wait(path):
     while not os.path.exists(path):
         time.sleep(0.05)
+
+@control_command()
+def hang(state, path):
+    wait(path)  # in the worker's own loop
 """
 NAME = "worker w@test"
 PATIENCE_SECONDS = 5.0  # for one that waits for its broker, and is killed
@@ -139,6 +144,17 @@ def test_one_that_is_frozen_ages_and_lives_again(start: Start) -> None:
     worker.send_signal(signal.SIGSTOP)
     eventually(lambda: age_seconds() > 5)
     worker.send_signal(signal.SIGCONT)
+    beats()
+
+
+def test_one_whose_loop_is_stuck_ages_though_its_process_lives(
+    start: Start, broker: Server, tmp_path: Path
+) -> None:
+    start()
+    app = Celery("sender", broker=broker.url, set_as_current=False)
+    app.control.broadcast("hang", arguments={"path": str(tmp_path / "go")})
+    eventually(lambda: age_seconds() > 5)
+    (tmp_path / "go").touch()
     beats()
 
 

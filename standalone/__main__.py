@@ -34,11 +34,7 @@ def main() -> int:
         raise SystemExit(f"No such pattern: {', '.join(unknown)}. There are: {', '.join(known)}.")
     chosen = [known[name] for name in args.patterns or known]
     django = version(args.django)
-    has_tests = [args.third is None or (args.third + at) % 3 == 0 for at in range(len(chosen))]
-    lines = [
-        try_alone(header, django, args, is_tested)
-        for header, is_tested in zip(chosen, has_tests, strict=True)
-    ]
+    lines = [try_alone(header, django, args) for header in chosen]
     print("\n".join(["", *lines]))
     return int(any(bad in line for line in lines for bad in (FAILED, INCOMPLETE)))
 
@@ -50,16 +46,18 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--django", required=True, help="such as 6.1")
     parser.add_argument("--folder", required=True, type=Path, help="the projects are made in it")
     parser.add_argument("--lowest", action="store_true", help="the lowest versions in the headers")
-    parser.add_argument(
+    # A third of the tests covers no more than that.
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
         "--coverage",
         action="store_true",
         help="fail where its own tests leave lines or branches out",
     )
-    parser.add_argument(
+    which.add_argument(
         "--third",
         type=int,
         metavar="N",
-        help="run the own tests of every third pattern alone, from the Nth; all are wired",
+        help="run every third file of a pattern's own tests alone, from the Nth",
     )
     parser.add_argument("--pytest", default="", help="options for pytest, in quotes")
     return parser.parse_args()
@@ -71,10 +69,8 @@ def version(text: str) -> Version:
     return int(major), int(minor)
 
 
-def try_alone(
-    header: Header, django: Version, args: argparse.Namespace, is_tested: bool = True
-) -> str:
-    """Try one pattern, with its own tests or wired alone; return a line that says how it went."""
+def try_alone(header: Header, django: Version, args: argparse.Namespace) -> str:
+    """Try one pattern; return a line that says how it went."""
     began = time.monotonic()
     folder: Path = args.folder.resolve() / header.name
     package = f"{PARENT}.{PREFIX}{header.name}"
@@ -84,13 +80,13 @@ def try_alone(
         folder.mkdir(parents=True)
         environment = Environment(folder, django=django, is_lowest=args.lowest)
         make_alone(header, django, package, environment)
-        test_alone(header, package, environment, args, is_tested)
+        test_alone(header, package, environment, args)
     except (subprocess.CalledProcessError, HeaderUnclear) as error:
         return f"{header.name}: {FAILED}, see {folder}: {str(error)[:300]}"
     except TestsIncomplete:
         return f"{header.name}: {INCOMPLETE}: they are listed above, and the project is {folder}"
-    how = "stands alone" if is_tested else "stands alone; its own tests were left out"
-    return f"{header.name}: {how} ({time.monotonic() - began:.0f} s)"
+    tried = "" if args.third is None else ", by a third of its own tests"
+    return f"{header.name}: stands alone{tried} ({time.monotonic() - began:.0f} s)"
 
 
 def make_alone(header: Header, django: Version, package: str, environment: Environment) -> None:
@@ -105,11 +101,7 @@ def make_alone(header: Header, django: Version, package: str, environment: Envir
 
 
 def test_alone(
-    header: Header,
-    package: str,
-    environment: Environment,
-    args: argparse.Namespace,
-    is_tested: bool,
+    header: Header, package: str, environment: Environment, args: argparse.Namespace
 ) -> None:
     """Run the wired project's test and the pattern's own, with their own packages."""
     environment.install(test_packages(header), of_tests=True)
@@ -118,10 +110,17 @@ def test_alone(
         environment.measure_coverage()
     # In one process: its tests share the project, and its SQLite where there is no PostgreSQL.
     environment.run("-m", "pytest", WIRED, is_strict=False)
-    if is_tested:
-        environment.run("-m", "pytest", *args.pytest.split(), f"--ignore={WIRED}", is_strict=False)
-    if is_tested and args.coverage:
+    own = own_tests(environment.folder / "tests" / header.name, args.third)
+    environment.run("-m", "pytest", *args.pytest.split(), *own, is_strict=False)
+    if args.coverage:
         environment.report_coverage()
+
+
+def own_tests(folder: Path, third: int | None) -> list[Path]:
+    """Return what pytest is to run of a pattern's own tests: all, or every third file."""
+    if third is None:
+        return [folder]
+    return sorted(folder.rglob("test_*.py"))[third % 3 :: 3]
 
 
 def copy_pattern(header: Header, folder: Path, package: str) -> None:

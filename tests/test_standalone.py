@@ -115,6 +115,17 @@ def test_tests_come_along_under_the_new_name_without_those_that_meet_another_pat
     assert not (tests / "test_durable.py").exists()
 
 
+def test_three_days_run_each_file_of_its_own_tests_once(tmp_path: Path) -> None:
+    (tmp_path / "admin").mkdir()
+    files = {tmp_path / name for name in ("test_a.py", "test_b.py", "admin/test_c.py", "test_d.py")}
+    for file in (*files, tmp_path / "conftest.py"):
+        file.touch()
+    days = [alone.own_tests(tmp_path, day) for day in (364, 365, 366)]
+    assert sorted(len(day) for day in days) == [1, 1, 2]
+    assert {file for day in days for file in day} == files
+    assert alone.own_tests(tmp_path, None) == [tmp_path]
+
+
 def test_a_pattern_whose_own_tests_leave_a_branch_out_fails_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -155,7 +166,7 @@ def copy_a_flag(header: Header, django: object, package: str, environment: Envir
 def bring_the_test_of_one_branch(folder: Path, header: Header, package: str) -> None:
     (folder / "pyproject.toml").write_text(equipment.PYPROJECT, encoding="utf-8")
     tests = folder / "tests"
-    tests.mkdir()
+    (tests / header.name).mkdir(parents=True)
     (tests / "test_wired.py").write_text("def test_wired():\n    pass\n", encoding="utf-8")
     lines = f"from {package} import hoist\n\ndef test_flying():\n    assert hoist(False)\n"
-    (tests / "test_flag.py").write_text(lines, encoding="utf-8")
+    (tests / header.name / "test_flag.py").write_text(lines, encoding="utf-8")

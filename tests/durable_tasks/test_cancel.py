@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
 from django.db import connection
 from durable_shop import tasks
 
@@ -60,6 +61,18 @@ def test_a_selection_is_cancelled_in_its_states() -> None:
     tasks.write_note.apply_async(["b"], queue="mail")
     assert cancel_all(Selection(states=(State.SCHEDULED, State.READY), queue="mail"), by="pat") == 1
     assert states() == {0: 1, 4: 1}
+
+
+def test_more_than_one_transaction_holds_are_all_cancelled_each_part_told_where_wanted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("patterns.durable_tasks.cancel.AT_ONCE", 2)
+    tasks.write_note.enqueue_many([([text], {}) for text in "abc"])
+    assert cancel_all(Selection(states=(State.READY,)), by="pat") == 3
+    tasks.write_note.enqueue_many([([text], {}) for text in "abc"])
+    told: list[int] = []
+    assert cancel_all(Selection(states=(State.READY,)), by="pat", progress=told.append) == 3
+    assert told == [2]
 
 
 def test_a_running_task_that_is_cancelled_changes_nothing_and_can_be_replayed(

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator
-from threading import Thread
+from threading import Thread, current_thread
 from typing import Any
 
 import pytest
@@ -43,6 +43,13 @@ def test_own_servers_messages_without_an_address_and_other_events_are_no_contact
     seen.note("socket.connect", (sender, ("127.0.0.1", 9)))
     seen.note("socket.sendmsg", (sender, None))
     seen.note("open", ("a file", "r", 0))
+    assert seen.found == []
+
+
+def test_what_other_threads_do_is_left_out_whatever_it_is(sender: socket.socket) -> None:
+    seen = Contacts([], others=[current_thread()])
+    seen.note("socket.connect", (sender, ("127.0.0.1", 9)))
+    seen.note("os.system", (b"true",))
     assert seen.found == []
 
 

@@ -51,6 +51,7 @@ class Orders:
 
 
 def run(code: str, **names: Any) -> dict[str, Any]:
+    names["__name__"] = "page"  # its functions have a module, as tools that wrap receivers expect
     exec(code, names)
     return names
 

@@ -19,7 +19,8 @@ from .run import Completion, Run
 CELERYS_OWN = "celery."
 
 
-class DurableTask(Asking, Retrying, ClosedDoors):
+# As in Asking: what Celery lists one by one is passed through, and the others have Celery's list.
+class DurableTask(Asking, Retrying, ClosedDoors):  # pyright: ignore[reportIncompatibleMethodOverride]
     """A task that is a row until it has succeeded.
 
     Crash: it runs again, `max_crashes` times at most. Duplicate message: starts nothing. Rollback

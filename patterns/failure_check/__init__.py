@@ -39,7 +39,10 @@ Wiring:
     3. In settings.py, from Django 6.0:
            ADMINS = ["oncall@example.com"]
     4. In settings.py, from Django 6.1, a mailer that uses no queue:
-           MAILERS["delivery"] = {"BACKEND": "django.core.mail.backends.smtp.EmailBackend"}
+           MAILERS["delivery"] = {
+               "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+               "OPTIONS": {"host": "localhost"},
+           }
     5. In beat.py:
            from celery.beat import PersistentScheduler
            from <this package>.heartbeats import Heartbeat

@@ -15,7 +15,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import connections
 from django.utils.module_loading import import_string
 
-from . import configuration
+from . import configuration, mails
 
 NUMBERS = [name for name in configuration.NAMES if name.endswith(("_SECONDS", "_SHARE"))]
 
@@ -32,11 +32,11 @@ def check_failure_check(**kwargs: Any) -> list[CheckMessage]:
 def check_somebody_is_told(**kwargs: Any) -> list[CheckMessage]:
     """`failure_check.E008`, `W001`: alarms that reach nobody, or that each process tells anew."""
     found: list[CheckMessage] = []
-    if not settings.ADMINS and not configuration.notify():
+    if obstacle := mails.obstacle():
         found.append(
             Error(
-                "Alarms reach nobody: ADMINS is empty, and so is FAILURE_CHECK_NOTIFY.",
-                hint="Set ADMINS to the addresses of those on call.",
+                f"Alarms reach nobody: {obstacle}.",
+                hint="Set ADMINS to the addresses of those on call, and the mailer's host.",
                 id="failure_check.E008",
             )
         )

@@ -39,6 +39,17 @@ def send(notices: Sequence[Notice], open_count: int) -> None:
     _connection().send_messages([message])
 
 
+def obstacle() -> str:
+    """Return why an alarm would reach nobody by mail, "" where it would. Connects to nothing."""
+    if not settings.ADMINS:
+        return "" if configuration.notify() else "ADMINS is empty, and so is FAILURE_CHECK_NOTIFY"
+    try:
+        _connection()
+    except Exception as error:  # whatever a backend raises at its options
+        return f"the mailer refuses its settings ({error})"
+    return ""
+
+
 def subject(notices: Sequence[Notice], open_count: int) -> str:
     """Return the news in a line."""
     raised = [notice for notice in notices if notice.event == "raised"]

@@ -5,6 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import django
 import pytest
 from celery import current_app, signals
 from celery.beat import PersistentScheduler
@@ -110,6 +111,15 @@ def test_e008_alarms_that_reach_nobody_in_production(settings: Any) -> None:
     assert deployed() == []
     settings.ADMINS, settings.FAILURE_CHECK_NOTIFY = [], ["tests.failure_check.conftest.notify"]
     assert deployed() == []
+
+
+def test_e008_a_mailer_that_could_not_send_an_alarm(settings: Any) -> None:
+    settings.ADMINS, settings.FAILURE_CHECK_STATE_FILE = ["ops@example.com"], "/var/alarms.json"
+    settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = True  # Django refuses both at once
+    if django.VERSION >= (6, 1):
+        without_host = {"BACKEND": "django.core.mail.backends.smtp.EmailBackend"}
+        settings.MAILERS = {**settings.MAILERS, "delivery": without_host}
+    assert deployed() == ["failure_check.E008"]
 
 
 def test_w001_no_file_that_keeps_alarms_while_the_database_is_away(settings: Any) -> None:

@@ -115,8 +115,9 @@ def test_e008_alarms_that_reach_nobody_in_production(settings: Any) -> None:
 
 def test_e008_a_mailer_that_could_not_send_an_alarm(settings: Any) -> None:
     settings.ADMINS, settings.FAILURE_CHECK_STATE_FILE = ["ops@example.com"], "/var/alarms.json"
-    settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = True  # Django refuses both at once
-    if django.VERSION >= (6, 1):
+    if django.VERSION < (6, 1):
+        settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = True  # Django refuses both at once
+    else:
         without_host = {"BACKEND": "django.core.mail.backends.smtp.EmailBackend"}
         settings.MAILERS = {**settings.MAILERS, "delivery": without_host}
     assert deployed() == ["failure_check.E008"]

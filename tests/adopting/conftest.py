@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,6 +21,7 @@ sys.path.append(str(ROOT / "{{cookiecutter.project_slug}}"))
 from development.postgres import start_postgres  # noqa: E402  found through the line above
 from development.valkey import start_valkey  # noqa: E402
 
+from tests.processes import Process, Start, processes  # noqa: E402
 from tests.servers import eventually  # noqa: E402
 
 STEP = re.compile(
@@ -74,14 +75,13 @@ class Note(models.Model):
 
 
 class Project:
-    """A project in a folder, on servers of its own; its processes are ended with the test."""
+    """A project in a folder, on servers of its own, whose processes `begin` starts."""
 
-    def __init__(self, folder: Path, page: Path, environment: dict[str, str]) -> None:
-        self.folder, self.environment = folder, environment
+    def __init__(self, folder: Path, page: Path, environment: dict[str, str], begin: Start) -> None:
+        self.folder, self.environment, self.begin = folder, environment, begin
         self.page = page.read_text(encoding="utf-8")
         self.steps = [match.groupdict() for match in STEP.finditer(self.page)]
         assert self.steps, f"{page} has no step"
-        self.processes: list[subprocess.Popen[bytes]] = []
         self.python("-m", "django", "startproject", "oldshop", ".", environment={})
         (folder / "oldshop" / "settings.py").write_text(SETTINGS)
         (folder / "oldshop" / "models.py").write_text(MODELS)
@@ -122,20 +122,13 @@ class Project:
         """Run Python in the project, as a view of its web process would."""
         return self.python("manage.py", "shell", "-v0", "-c", code)
 
-    def start(self, *words: str, ready: str) -> "subprocess.Popen[bytes]":
+    def start(self, *words: str, ready: str) -> Process:
         """Start a process of the project's and wait until it says that it is ready."""
-        log = self.folder / f"process-{len(self.processes)}.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, *words],
-                **{"cwd": self.folder, "env": self.environment, "stdout": output},
-                **{"stderr": output, "start_new_session": True},
-            )
-        self.processes.append(process)
-        eventually(lambda: ready in log.read_text(errors="replace") or ended(process, log))
+        process = self.begin(sys.executable, *words)
+        eventually(lambda: process.has_said(ready))
         return process
 
-    def worker(self, queue: str = "celery") -> "subprocess.Popen[bytes]":
+    def worker(self, queue: str = "celery") -> Process:
         """Start a worker of one process."""
         return self.start(
             *("-m", "celery", "-A", "oldshop.celery", "worker", "-c", "1", "-l", "INFO"),
@@ -143,19 +136,12 @@ class Project:
             ready=" ready.",
         )
 
-    def stop(self, *processes: "subprocess.Popen[bytes]") -> None:
+    def stop(self, *processes: Process) -> None:
         """Stop processes as a deploy does."""
-        for process in processes or self.processes:
-            process.terminate()
-        for process in processes or self.processes:
-            process.wait(60)
-
-    def kill(self) -> None:
-        """End what is left."""
-        for process in self.processes:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, 9)
-            process.wait(60)
+        for each in processes:
+            each.process.terminate()
+        for each in processes:
+            each.end(60)
 
     def sql(self, statement: str) -> Any:
         """Return the rows of a statement, [] of one that has none."""
@@ -170,19 +156,16 @@ class Project:
         return [row[0] for row in self.sql("SELECT text FROM oldshop_note ORDER BY text")]
 
 
-def ended(process: "subprocess.Popen[bytes]", log: Path) -> bool:
-    assert process.poll() is None, log.read_text(errors="replace")
-    return False
-
-
 @pytest.fixture
 def old_project(tmp_path: Path) -> Iterator[Callable[..., Project]]:
     """Return a function that makes the project of a page."""
-    projects: list[Project] = []
-    # Not in pytest's folder, which is closed to PostgreSQL's own user.
-    with TemporaryDirectory(prefix="postgres-") as base:
+    with ExitStack() as stack:
+        # Not in pytest's folder, which is closed to PostgreSQL's own user.
+        base = stack.enter_context(TemporaryDirectory(prefix="postgres-"))
         postgres = start_postgres(Path(base), database="oldshop", durable=False)
+        stack.callback(postgres.stop)
         broker = start_valkey(tmp_path / "broker", durable=False)
+        stack.callback(broker.stop)
 
         def make(page: str, **environment: str) -> Project:
             folder = tmp_path / "project"
@@ -197,13 +180,7 @@ def old_project(tmp_path: Path) -> Iterator[Callable[..., Project]]:
                 "C_FORCE_ROOT": "1",
                 **environment,
             }
-            projects.append(Project(folder, ROOT / "docs" / "adopting" / page, variables))
-            return projects[-1]
+            begin = stack.enter_context(processes(folder, variables, patience_seconds=0))
+            return Project(folder, ROOT / "docs" / "adopting" / page, variables, begin)
 
-        try:
-            yield make
-        finally:
-            for project in projects:
-                project.kill()
-            broker.stop()
-            postgres.stop()
+        yield make

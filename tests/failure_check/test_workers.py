@@ -2,10 +2,8 @@
 
 import os
 import signal
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from redis import Redis
 
 from patterns.failure_check.models import Heartbeat
 from patterns.failure_check.workers import WorkerHeartbeat
+from tests.processes import Process, Start, processes
 from tests.servers import SOURCES, eventually
 
 SETTINGS = """
@@ -46,7 +45,6 @@ def hang(state, path):
 """
 NAME = "worker w@test"
 PATIENCE_SECONDS = 5.0  # for one that waits for its broker, and is killed
-Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
 @pytest.fixture
@@ -61,39 +59,23 @@ def start(broker: Server, tmp_path: Path) -> Iterator[Start]:
     """Return a function that starts a worker."""
     (tmp_path / "watched_settings.py").write_text(SETTINGS)
     (tmp_path / "watched.py").write_text(APP)
-    workers = []
+    variables = {
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), *SOURCES]),
+        "DJANGO_SETTINGS_MODULE": "watched_settings",
+        "QUEUED_MAIL_TEST_DATABASE_HOST": str(connection.settings_dict["HOST"]),
+        "TEST_BROKER": broker.url,
+    }
+    command = [sys.executable, "-m", "celery", "-A", "watched", "worker", "-n", "w@test"]
+    command += ["-Q", "mail,default", "-c", "1", "--without-gossip", "--without-mingle"]
+    command += ["-l", "INFO"]
+    with processes(tmp_path, variables, PATIENCE_SECONDS) as started:
 
-    def begin(*options: str) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "celery", "-A", "watched", "worker", "-n", "w@test"]
-        command += ["-Q", "mail,default", "-c", "1", "--without-gossip", "--without-mingle"]
-        command += ["-l", "INFO"]
-        with (tmp_path / "worker.log").open("ab") as log:
-            worker = subprocess.Popen(
-                [*command, *options],
-                cwd=tmp_path,
-                env={
-                    "PATH": os.environ["PATH"],
-                    "PYTHONPATH": os.pathsep.join([str(tmp_path), *SOURCES]),
-                    "DJANGO_SETTINGS_MODULE": "watched_settings",
-                    "QUEUED_MAIL_TEST_DATABASE_HOST": str(connection.settings_dict["HOST"]),
-                    "TEST_BROKER": broker.url,
-                },
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        workers.append(worker)
-        eventually(lambda: Heartbeat.objects.filter(name=NAME, pid=worker.pid))
-        return worker
+        def begin(*options: str) -> Process:
+            worker = started(*command, *options)
+            eventually(lambda: Heartbeat.objects.filter(name=NAME, pid=worker.pid))
+            return worker
 
-    yield begin
-    for worker in workers:
-        worker.terminate()  # in order, where it can: coverage keeps what it ran
-        with suppress(subprocess.TimeoutExpired):
-            worker.wait(PATIENCE_SECONDS)
-        with suppress(ProcessLookupError):
-            os.killpg(worker.pid, signal.SIGKILL)
-        worker.wait()
+        yield begin
 
 
 def beats(count: int = 3) -> None:
@@ -120,8 +102,8 @@ def test_it_says_what_it_takes_from_and_goes_on(start: Start) -> None:
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGQUIT], ids=["warm", "cold"])
 def test_one_that_ends_in_order_takes_it_along(start: Start, end: signal.Signals) -> None:
     worker = start()
-    worker.send_signal(end)
-    worker.wait(60)
+    worker.process.send_signal(end)
+    worker.end(60)
     assert not Heartbeat.objects.exists()
 
 
@@ -134,16 +116,15 @@ def test_one_that_ends_before_it_was_connected_leaves_nothing() -> None:
 
 def test_one_that_is_killed_leaves_it_behind(start: Start) -> None:
     worker = start()
-    os.killpg(worker.pid, signal.SIGKILL)
-    worker.wait()
+    worker.kill()
     assert Heartbeat.objects.filter(name=NAME).exists()
 
 
 def test_one_that_is_frozen_ages_and_lives_again(start: Start) -> None:
     worker = start()
-    worker.send_signal(signal.SIGSTOP)
+    worker.process.send_signal(signal.SIGSTOP)
     eventually(lambda: age_seconds() > 5)
-    worker.send_signal(signal.SIGCONT)
+    worker.process.send_signal(signal.SIGCONT)
     beats()
 
 
@@ -161,17 +142,16 @@ def test_one_whose_loop_is_stuck_ages_though_its_process_lives(
 def test_one_that_waits_for_its_broker_lives_before_and_after(
     start: Start, broker: Server, tmp_path: Path
 ) -> None:
-    start()
+    worker = start()
     broker.stop()
-    eventually(lambda: b"Connection to broker lost" in (tmp_path / "worker.log").read_bytes())
+    eventually(lambda: worker.has_said("Connection to broker lost"))
     beats(6)
     port = int(broker.url.rpartition(":")[2].split("/")[0])
     again = start_valkey(tmp_path / "broker", port=port, durable=False)
     try:
         with Redis.from_url(again.url) as client:
             client.config_set("requirepass", broker.url.split(":")[2].split("@")[0])
-        log = tmp_path / "worker.log"
-        eventually(lambda: log.read_bytes().count(b"Connected to redis") > 1)
+        eventually(lambda: worker.words.count("Connected to redis") > 1)
         beats(6)
     finally:
         again.stop()
@@ -180,12 +160,11 @@ def test_one_that_waits_for_its_broker_lives_before_and_after(
 def test_a_solo_worker_lives_while_it_runs_a_task(
     start: Start, broker: Server, tmp_path: Path
 ) -> None:
-    start("--pool", "solo")
+    worker = start("--pool", "solo")
     app = Celery("sender", broker=broker.url, set_as_current=False)
     app.send_task("wait", [str(tmp_path / "go")], queue="mail")
-    log = tmp_path / "worker.log"
-    eventually(lambda: b"Task wait" in log.read_bytes())
+    eventually(lambda: worker.has_said("Task wait"))
     beats(6)  # three seconds
-    assert b"succeeded" not in log.read_bytes()
+    assert "succeeded" not in worker.words
     (tmp_path / "go").touch()
-    eventually(lambda: b"succeeded" in log.read_bytes())
+    eventually(lambda: worker.has_said("succeeded"))

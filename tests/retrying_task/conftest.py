@@ -1,11 +1,16 @@
 """A broker of its own for each test, and the workers that it starts."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.processes import processes
 from tests.retrying_task.retrying_servers import Broker, Worker
+
+# For one that ends in order; one whose task waits, or whose broker is away, is killed.
+PATIENCE_SECONDS = 5.0
 
 
 @pytest.fixture
@@ -19,13 +24,11 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 @pytest.fixture
 def start_worker(tmp_path: Path, broker: Broker) -> Iterator[Callable[..., Worker]]:
     """Give a function that starts a worker and waits until it takes tasks."""
-    workers: list[Worker] = []
+    with processes(tmp_path, os.environ, PATIENCE_SECONDS) as begin:
 
-    def start(**environment: str) -> Worker:
-        workers.append(Worker(tmp_path, broker, environment))
-        workers[-1].wait_for_log(" ready.")
-        return workers[-1]
+        def start(**environment: str) -> Worker:
+            worker = Worker(tmp_path, broker, environment, begin)
+            worker.wait_for_log(" ready.")
+            return worker
 
-    yield start
-    for worker in workers:
-        worker.stop()
+        yield start

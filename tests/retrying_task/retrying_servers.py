@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -17,10 +16,10 @@ sys.path.append(str(HERE.parent.parent / "{{cookiecutter.project_slug}}"))
 
 from development.ports import free_port  # noqa: E402  found through the line above
 
+from tests.processes import Process, Start  # noqa: E402
+
 # A worker starts in two seconds on an idle machine; this one may be busy.
 DEADLINE_SECONDS = 60.0
-# For a worker that ends in order; one whose task waits, or whose broker is away, is killed.
-PATIENCE_SECONDS = 5.0
 
 
 def eventually(is_so: Callable[[], object], what: str = "it") -> None:
@@ -73,15 +72,17 @@ class Broker:
 class Worker:
     """One `celery worker` process, what its tasks recorded, and what it logged."""
 
-    def __init__(self, folder: Path, broker: Broker, environment: dict[str, str]) -> None:
-        self.record, self.log = folder / "record", folder / "worker.log"
+    def __init__(
+        self, folder: Path, broker: Broker, environment: dict[str, str], begin: Start
+    ) -> None:
+        self.record = folder / "record"
         self.record.touch()
-        self.processes: list[subprocess.Popen[bytes]] = []
-        paths = os.pathsep.join([str(HERE), str(HERE.parent.parent)])
-        self.environment = os.environ | {
+        self.started: list[Process] = []
+        self._begin = begin
+        self._environment = {
             "BROKER_URL": broker.url,
             "RECORD": str(self.record),
-            "PYTHONPATH": paths,
+            "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent.parent)]),
             **environment,
         }
         self.start()
@@ -89,31 +90,15 @@ class Worker:
     def start(self) -> None:
         """Start it in a process group of its own, as honcho and systemd do."""
         command = "-m celery -A retrying_app worker -c 1 -l INFO --without-gossip --without-mingle"
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, *command.split()],
-                env=self.environment,
-                cwd=HERE,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        self.processes.append(self.process)
+        words = (sys.executable, *command.split())
+        self.started.append(self._begin(*words, cwd=HERE, **self._environment))
+        self.process = self.started[-1].process
 
     def lines(self) -> list[str]:
         return self.record.read_text(encoding="utf-8").splitlines()
 
     def logged(self, text: str, times: int = 1) -> bool:
-        return self.log.read_text(encoding="utf-8").count(text) >= times
+        return sum(each.words.count(text) for each in self.started) >= times
 
     def wait_for_log(self, text: str, times: int = 1) -> None:
         eventually(lambda: self.logged(text, times), f"{text!r} in the log")
-
-    def stop(self) -> None:
-        for process in self.processes:
-            process.terminate()  # in order, where it can: coverage keeps what it ran
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(PATIENCE_SECONDS)
-            with suppress(ProcessLookupError):  # children may be left of one that has ended
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()

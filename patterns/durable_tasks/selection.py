@@ -40,6 +40,10 @@ class Selection:
     # Only what had failed and was replayed: until it has succeeded it is not over.
     has_failed: bool = False
 
+    def fixed(self, until: datetime) -> "Selection":
+        """Return the same as of a moment: what comes later was not counted, and is not meant."""
+        return replace(self, until=min(until, self.until or until))
+
     def where(self) -> tuple[str, list[Any]]:
         """Return the condition on `durable_tasks_task`, and its parameters."""
         # As literals: only so does a partial index match.

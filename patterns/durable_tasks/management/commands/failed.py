@@ -1,7 +1,6 @@
 """`manage.py failed`: list, show, replay and discard failed tasks."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -65,9 +64,7 @@ class Command(BaseCommand):
 
     def _change(self, chosen: Selection, options: dict[str, Any]) -> None:
         changing.refuse_unless_all_are_meant(chosen, options)
-        # What fails from now on was not counted, and is not touched.
-        until = failed.now()
-        chosen = replace(chosen, until=min(until, chosen.until or until))
+        chosen = chosen.fixed(failed.now())
         total = failed.count(chosen)
         if options["dry_run"]:
             left = failed.foreseen(chosen) if options["action"] == "replay" else {}

@@ -1,7 +1,6 @@
 """`manage.py tasks`: list tasks that have not ended, and cancel them."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -68,8 +67,7 @@ class Command(BaseCommand):
         states = (*WAITING, State.RUNNING) if options["running"] else WAITING
         chosen = choosing.selection(options, states=states)
         changing.refuse_unless_all_are_meant(chosen, options)
-        until = failed.now()  # what is enqueued from now on was not counted
-        chosen = replace(chosen, until=min(until, chosen.until or until))
+        chosen = chosen.fixed(failed.now())
         total = selection.count(chosen)
         if options["dry_run"]:
             self._tell(options, total)

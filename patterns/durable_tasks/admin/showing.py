@@ -81,7 +81,7 @@ def _kinds(lines: list[str]) -> Iterator[tuple[str, str]]:
     kind = "own"
     for each in lines:
         if frame := _FRAME.match(each):
-            kind = "library" if _LIBRARY.search(frame["path"]) else "own"
+            kind = "foreign" if _LIBRARY.search(frame["path"]) else "own"
         elif not each or each.startswith(_HEADINGS):
             kind = "heading"
         elif not each.startswith(" "):

@@ -182,7 +182,7 @@ def test_libraries_stand_back_in_a_traceback(kim: Client) -> None:
         '\n    a()\n  File "/shop/b.py", line 2, in b\n    b()\nValueError: x\n',
     )
     parts = page_of(kim, row).context["traceback"]
-    assert [part.kind for part in parts] == ["heading", "library", "own", "error"]
+    assert [part.kind for part in parts] == ["heading", "foreign", "own", "error"]
 
 
 def test_one_that_ends_while_its_page_is_made_is_shown_as_it_was(

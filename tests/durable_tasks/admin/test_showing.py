@@ -69,5 +69,5 @@ def test_what_runs_the_task_stands_back_as_a_library_does() -> None:
     own = "/srv/shop/own_patterns/durable_tasks_of_mine/run.py"
     text = f"Traceback (most recent call last):\n{frame.format(runs)}{frame.format(own)}Bad: late"
     parts = {part.kind: part.text for part in showing.traceback(text)}
-    assert runs in parts["library"]
+    assert runs in parts["foreign"]
     assert own in parts["own"]

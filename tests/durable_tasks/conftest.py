@@ -37,6 +37,7 @@ from patterns.durable_tasks.models import (  # noqa: E402
     QueueRow,
     TaskRow,
 )
+from tests.durable_tasks.sampled import OutsideServer, served  # noqa: E402
 
 NO_BROKER = "redis://127.0.0.1:1/0"
 PATHS = [*SOURCES, str(HERE)]
@@ -165,3 +166,10 @@ def failed() -> TaskRow:
 
 def all_done() -> bool:
     return not TaskRow.objects.exists()
+
+
+@pytest.fixture
+def far_side() -> Iterator[OutsideServer]:
+    """What a task asks that is run twice."""
+    with served() as server:
+        yield server

@@ -1,10 +1,6 @@
 """A beat that is told to end does so in time, and in order where it can."""
 
-import signal
-import threading
-
-from patterns.durable_tasks.ending import end_in_time
-from tests.durable_tasks.conftest import Start
+from tests.durable_tasks.conftest import Process, Start
 from tests.servers import eventually
 
 TOLD_TO_END = """
@@ -24,35 +20,28 @@ finally:
 IN_TIME = 300  # for a busy machine: what is not to be waited for takes longer
 
 
-def test_it_ends_in_order_where_nothing_handled_the_signal_before(start: Start) -> None:
-    code = TOLD_TO_END.format(before="signal.SIG_DFL", patience=IN_TIME, rollback=0)
+def told_to_end(start: Start, *, before: str, patience: int, rollback: int) -> Process:
+    """Return a process that has been told to end while its block was at work."""
+    code = TOLD_TO_END.format(before=before, patience=patience, rollback=rollback)
     process = start("-c", code)
-    eventually(lambda: "runs" in process.words)
+    eventually(lambda: process.has_said("runs"))
     process.process.terminate()
-    assert process.process.wait(60) == 0
+    return process
+
+
+def test_it_ends_in_order_where_nothing_handled_the_signal_before(start: Start) -> None:
+    process = told_to_end(start, before="signal.SIG_DFL", patience=IN_TIME, rollback=0)
+    assert process.end(60) == 0
     assert "is back" in process.words
 
 
 def test_it_ends_as_its_own_handler_ends_it(start: Start) -> None:
-    code = TOLD_TO_END.format(before="lambda *_: sys.exit(7)", patience=IN_TIME, rollback=0)
-    process = start("-c", code)
-    eventually(lambda: "runs" in process.words)
-    process.process.terminate()
-    assert process.process.wait(60) == 7
+    before = "lambda *_: sys.exit(7)"
+    assert told_to_end(start, before=before, patience=IN_TIME, rollback=0).end(60) == 7
 
 
 def test_it_does_not_wait_for_a_database_that_is_frozen(start: Start) -> None:
-    process = start("-c", TOLD_TO_END.format(before="signal.SIG_DFL", patience=1, rollback=600))
-    eventually(lambda: "runs" in process.words)
-    process.process.terminate()
-    assert process.process.wait(60) == 0
+    process = told_to_end(start, before="signal.SIG_DFL", patience=1, rollback=600)
+    assert process.end(60) == 0
     assert "rolls back" in process.words
     assert "is back" not in process.words
-
-
-def test_where_a_thread_begins_it_the_signal_is_left_as_it_was() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    thread = threading.Thread(target=end_in_time)  # which may not handle signals
-    thread.start()
-    thread.join()
-    assert signal.getsignal(signal.SIGTERM) is before

@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -31,7 +31,6 @@ from tests.durable_tasks.sampled import (
     of,
     refused,
     run,
-    served,
 )
 from tests.servers import DEADLINE_SECONDS
 
@@ -40,12 +39,6 @@ HARMLESS = "nobody reads it twice"
 Define = Callable[..., Any]
 # Celery's own, of a class attribute that it takes all the same.
 pytestmark = pytest.mark.filterwarnings("ignore:\\s*The '.*' task attribute")
-
-
-@pytest.fixture
-def far_side() -> Iterator[OutsideServer]:
-    with served() as server:
-        yield server
 
 
 @pytest.fixture

@@ -7,16 +7,10 @@ import pytest
 
 from patterns.idempotency import ledger
 from patterns.idempotency.models import Effect
-from tests.durable_tasks.sampled import OutsideServer, defined, new_app, of, refused, run, served
+from tests.durable_tasks.sampled import OutsideServer, defined, new_app, of, refused, run
 
 # Celery's own, of a class attribute that it takes all the same.
 pytestmark = pytest.mark.filterwarnings("ignore:\\s*The '.*' task attribute")
-
-
-@pytest.fixture
-def far_side() -> Iterator[OutsideServer]:
-    with served() as server:
-        yield server
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -130,12 +131,19 @@ def test_a_task_fails(shop: Shop) -> None:
 
 def test_the_broker_fills_up(shop: Shop) -> None:
     with Redis.from_url(shop.broker.url) as client:
-        while (memory := client.info("memory"))["used_memory"] < 0.85 * memory["maxmemory"]:
+        while kept_share(client) < 0.85:
             client.append("filler", b"x" * 100_000)
         was_raised_once(shop, "broker_full:the shop")
 
         client.delete("filler")
         was_cleared_once(shop, "broker_full:the shop")
+
+
+def kept_share(client: Any) -> float:
+    """Return how full it is, without what it has yet to write to its file: that is gone soon."""
+    memory = client.info("memory")
+    kept = memory["used_memory"] - memory["mem_not_counted_for_evict"]
+    return float(kept / memory["maxmemory"])
 
 
 def test_the_broker_evicts_and_forgets(shop: Shop) -> None:

@@ -34,7 +34,7 @@ def decide(task: Any, run: Run, args: Any, kwargs: Any, options: Mapping[str, An
     """Return the decision in the row's terms."""
     limit = task.max_argument_bytes or configuration.max_argument_bytes()
     encoded = arguments.encode(task.name, args or (), kwargs or {}, limit)
-    is_changed = encoded != run.claim.arguments
+    is_changed = not run.keeps_arguments and encoded != run.claim.arguments
     shown = arguments.redacted(task, args or (), kwargs or {})
     countdown, eta = options.get("countdown"), options.get("eta")
     delay, due_at = moments.due(task.app, task.name, countdown, eta)

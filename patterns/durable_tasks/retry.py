@@ -19,12 +19,16 @@ class Retrying(Task):  # type: ignore[type-arg]  # generic in the stubs alone
     def retry(self, *args: Any, **kwargs: Any) -> Any:
         """As Celery's, for a durable run: what it asks for is written when the body has ended.
 
-        Crash before that: the attempt counts as crashed, not as retried. Raises `NotKept` for an
+        The next attempt has the row's arguments, whatever the body has done to its own lists and
+        dictionaries, unless `args` or `kwargs` are given. Crash before that: the attempt counts as crashed, not as retried. Raises `NotKept` for an
         option that a retry does not change. The error that says that retries are used up shows
         the arguments redacted.
         """
-        if self.request.get(RUN) is not None:
+        run = self.request.get(RUN)
+        if run is not None:
             decisions.refuse(self, {key: kwargs[key] for key in kwargs.keys() - RETRYS_OWN})
+            named = (*args[:2], kwargs.get("args"), kwargs.get("kwargs"))
+            run.keeps_arguments = all(each is None for each in named)
         try:
             return super().retry(*args, **kwargs)
         except MaxRetriesExceededError as error:
@@ -33,7 +37,7 @@ class Retrying(Task):  # type: ignore[type-arg]  # generic in the stubs alone
                 raise
             shown = arguments.redacted(self, error.task_args or (), error.task_kwargs or {})
         except Reject as refused:  # Celery's answer to what apply_async() raised
-            if self.request.get(RUN) is None or not isinstance(refused.args[0], Exception):
+            if run is None or not isinstance(refused.args[0], Exception):
                 raise
             raise refused.args[0] from None
         raise self.MaxRetriesExceededError(

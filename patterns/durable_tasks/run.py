@@ -35,13 +35,19 @@ class Run:
         self.ignored: Ignore | None = None
         self.max_retries: int | None = task.max_retries
         self.is_completed = self.is_in_body = self.is_in_doubt = False
+        self.keeps_arguments = False  # what is retried next names none of its own
         # An ordinary task that is replayed by its row runs as it always does: in no transaction.
         self.is_atomic = task.atomic and task.durable
         self.cancel_statement: Callable[[], None] = lambda: None
 
-    def body(self, call: Callable[[], Any]) -> Any:
-        """Run the body and end the row. Returns and raises what Celery shall see."""
+    def body(self, told: Callable[[], None], call: Callable[[], Any]) -> Any:
+        """Run the body and end the row. Returns and raises what Celery shall see.
+
+        `told` gives Celery's request the row's arguments and retries, of which the message knows
+        nothing: before BEGIN, which may fail, and whose retry keeps what the request has.
+        """
         try:
+            self._called(told)
             result = self._atomic(call) if self.is_atomic else self._not_atomic(call)
         except BaseException as error:
             return raised.settled(self, error)

@@ -82,16 +82,18 @@ class DurableTask(Asking, Retrying, ClosedDoors):  # pyright: ignore[reportIncom
         if getattr(following, "__func__", None) is Task.__call__:
             following = self.run
 
-        def body() -> Any:
-            request = self.request
+        def told() -> None:
             request.args, request.kwargs = arguments.decode(run.claim.arguments)
             request.retries = run.claim.retries
+
+        def body() -> Any:
             args = tuple(request.args)
             type(self).before_start(self, str(request.id), args, request.kwargs)
             return following(*request.args, **request.kwargs)
 
-        self.request.update({RUN: run})
-        return run.body(body)
+        request = self.request
+        request.update({RUN: run})
+        return run.body(told, body)
 
     def completing(self) -> AbstractContextManager[Completion]:
         """Return the block in which a task with atomic=False records its effect and ends.

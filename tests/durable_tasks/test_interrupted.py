@@ -94,7 +94,7 @@ def test_a_statement_is_stopped_while_its_connection_is_open(
     values = {"name": "late", "queue": "", "arguments": "", "options": ""}
     claim = Claim(id=uuid4(), token=uuid4(), retries=0, crashes=0, **values)
     with pytest.raises(SoftTimeLimitExceeded):
-        Run(task, claim, lambda *_: 1).body(body)
+        Run(task, claim, lambda *_: 1).body(lambda: None, body)
     assert are_closed[0] is False
     eventually(lambda: working() == 0)
 

@@ -22,6 +22,10 @@ TOLD: Any = SimpleNamespace(
 )  # fmt: skip
 
 
+def nothing() -> None:
+    """Tell Celery's request nothing: here is none."""
+
+
 def raising(error: BaseException) -> Callable[[], None]:
     def body() -> None:
         raise error
@@ -38,7 +42,7 @@ def test_a_soft_time_limit_that_strikes_while_an_error_is_written_does_not_hide_
         return settle.write_fresh(statement, values)
 
     with pytest.raises(ValueError, match="told to"):
-        Run(TOLD, running(), write).body(raising(ValueError("told to")))
+        Run(TOLD, running(), write).body(nothing, raising(ValueError("told to")))
     row = TaskRow.objects.get()
     assert (row.state, row.reason, row.error) == (State.FAILED, "error", "ValueError: told to")
 
@@ -50,7 +54,7 @@ def test_one_that_strikes_while_a_time_limit_is_written_goes_on_to_celery() -> N
         raise SoftTimeLimitExceeded
 
     with pytest.raises(SoftTimeLimitExceeded):
-        Run(TOLD, running(), write).body(raising(SoftTimeLimitExceeded()))
+        Run(TOLD, running(), write).body(nothing, raising(SoftTimeLimitExceeded()))
     assert TaskRow.objects.get().state == State.RUNNING
 
 
@@ -62,7 +66,7 @@ def test_at_a_shutdown_the_row_is_left_to_the_workers_main_process(
     monkeypatch.setattr(raised, "terminate_handler_fired", lambda: True)
     claim = running()
     with pytest.raises(SystemExit) as ended:
-        Run(TOLD, claim, settle.write_fresh).body(raising(error))
+        Run(TOLD, claim, settle.write_fresh).body(nothing, raising(error))
     assert ended.value.code == status
     row = TaskRow.objects.get()
     assert (row.state, row.claim, row.error) == (State.RUNNING, claim.token, "")
@@ -81,5 +85,5 @@ def test_a_session_that_is_lost_during_a_call_outside_does_not_cost_the_attempt(
         assert fresh.execute("SELECT pg_terminate_backend(%s, 10000)", session) == [(True,)]
 
     claim = replace(running(), since=time.monotonic() - 60)  # so long does the call take
-    Run(outside, claim, settle.write_fresh).body(outside.run)
+    Run(outside, claim, settle.write_fresh).body(nothing, outside.run)
     assert not TaskRow.objects.exists()

@@ -64,6 +64,18 @@ def test_a_commit_that_did_not_happen_is_retried_by_the_tasks_own_rules(
     assert notes() == ["killed before 1"]
 
 
+def test_a_session_that_is_lost_before_the_transaction_begins_costs_no_argument_and_one_retry(
+    start_relay: Start, start_worker: Start
+) -> None:
+    start_worker()
+    start_relay()
+    ends.cut_off.delay("kept")
+    ends.cut_off_for_good.delay("kept as well")
+    eventually(lambda: notes() == ["kept 2"])
+    (row,) = failures().values()
+    assert (row.arguments, row.reason, row.retries) == ('[["kept as well"], {}]', "retries", 2)
+
+
 def test_completing_caught_in_doubt_has_completed(
     start_relay: Start, start_worker: Start, outside: Path
 ) -> None:

@@ -107,6 +107,39 @@ def _kill(pid):
     other.close()
 
 
+class CutOff(app.Task):
+    """Its session with the database is ended after the claim, until so many retries."""
+
+    abstract = True
+    cut_off_until = 2
+
+    def run_claimed(self, run):
+        """End the session before BEGIN."""
+        if run.claim.retries < self.cut_off_until:
+            connection.ensure_connection()
+            _kill(connection.connection.info.backend_pid)
+        return super().run_claimed(run)
+
+
+@app.task(name="ends.cut_off", base=CutOff, bind=True, default_retry_delay=0.1, max_retries=2)
+def cut_off(self, text):
+    """Write the argument, and how often it was retried."""
+    write(f"{text} {self.request.retries}")
+
+
+class CutOffForGood(CutOff):
+    """The same, and always."""
+
+    abstract = True
+    cut_off_until = 99
+
+
+@app.task(name="ends.cut_off_for_good", base=CutOffForGood, default_retry_delay=0.1, max_retries=2)
+def cut_off_for_good(text):
+    """Never get there."""
+    write(text)
+
+
 @app.task(name="ends.misused", atomic=False, bind=True)
 def misused(self, how):
     """Complete where it cannot be."""

@@ -47,7 +47,7 @@ def bring_tests(folder: Path, header: Header, package: str) -> None:
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(REPOSITORY / "tests" / header.name, tests / header.name, ignore=ignore)
     shutil.copytree(REPOSITORY / "tests" / "shared", tests / "shared", ignore=ignore)
-    for file in ("conftest.py", "processes.py", "servers.py"):
+    for file in ("conftest.py", "lost_sessions.py", "processes.py", "servers.py"):
         shutil.copy(REPOSITORY / "tests" / file, tests / file)
     shutil.copy(Path(__file__).parent / "checks" / "test_wired.py", tests / "test_wired.py")
     # How servers are run, and how headers are read: the tests' own Django is wired by the header.

@@ -20,9 +20,9 @@ class Retrying(Task):  # type: ignore[type-arg]  # generic in the stubs alone
         """As Celery's, for a durable run: what it asks for is written when the body has ended.
 
         The next attempt has the row's arguments, whatever the body has done to its own lists and
-        dictionaries, unless `args` or `kwargs` are given. Crash before that: the attempt counts as crashed, not as retried. Raises `NotKept` for an
-        option that a retry does not change. The error that says that retries are used up shows
-        the arguments redacted.
+        dictionaries, unless `args` or `kwargs` are given. Crash before that: the attempt counts as
+        crashed, not as retried. Raises `NotKept` for an option that a retry does not change. The
+        error that says that retries are used up shows the arguments redacted.
         """
         run = self.request.get(RUN)
         if run is not None:

@@ -108,5 +108,5 @@ class Turns:
             # Not put off: one queue that is refused makes the connection new each time.
             self._look_at = self._look_at or now + LOOK_AFTER_SECONDS
         if self._look_at and now >= self._look_at:
-            self._look_at = 0.0
             lost.look_for_all()
+            self._look_at = 0.0  # not before: a database that is away then is asked again

@@ -1,12 +1,13 @@
 """What an attempt ends in, recorded by its lease's token: tried later, given up, or sent."""
 
 import logging
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import Any, NoReturn
 
 from django.db import Error as DatabaseError
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.models import Case, F, TextField, Value, When
 from django.utils import timezone
 
@@ -17,6 +18,10 @@ from .models import QueuedMail
 from .signals import mail_sent
 
 logger = logging.getLogger(__name__)
+
+# A PostgreSQL that restarts is back within seconds.
+RECORD_FOR_SECONDS = 20
+PAUSE_SECONDS = 0.5
 
 Completing = Callable[[], AbstractContextManager[Any]]
 
@@ -44,23 +49,24 @@ def fail(mail: QueuedMail, refusal: MailRefused) -> NoReturn:
 
 
 def complete(mail: QueuedMail, completing: Completing) -> None:
-    """Record a sent mail, forget what it said, and tell the receivers, in one transaction."""
-    try:
-        with completing(), transaction.atomic(using=mail._state.db, savepoint=False):
-            record_sent(mail)
-            tell(mail)
-    except ReceiverFailed:
-        # Without them: that the mail is out is true all the same.
-        record_sent(mail)
-        raise
-    except (LeaseLost, DatabaseError):  # what is true then is known to others, or not yet
-        raise
-    except Exception:
-        # The task is no longer this run's to end (it was cancelled, say). The mail is out.
-        with suppress(LeaseLost), transaction.atomic(using=mail._state.db):
-            record_sent(mail)
-            tell(mail)
-        raise
+    """Record a sent mail, forget what it said, and tell the receivers, in one transaction.
+
+    A database that is away is waited for, a while: the mail is out, and the next run would send it
+    again. Receivers are told anew then, for what they wrote is undone.
+    """
+    deadline = time.monotonic() + RECORD_FOR_SECONDS
+    while True:
+        try:
+            with completing(), transaction.atomic(using=mail._state.db, savepoint=False):
+                record_sent(mail)
+                tell(mail)
+            return
+        except Exception as error:
+            if time.monotonic() > deadline or not _may_pass(error, mail):
+                _record_without(mail, error)
+                raise
+            logger.warning("Mail %s is sent, and not recorded yet: %s", mail.pk, error)
+        time.sleep(PAUSE_SECONDS)
 
 
 def record_sent(mail: QueuedMail) -> None:
@@ -77,3 +83,22 @@ def tell(mail: QueuedMail) -> None:
         raise ReceiverFailed(
             f"Mail {mail.message_id} was sent; a receiver raised: {error!r}"
         ) from error
+
+
+def _may_pass(error: Exception, mail: QueuedMail) -> bool:
+    """Tell whether the same transaction may commit when it is tried again."""
+    cause = error.__cause__ if isinstance(error, ReceiverFailed) else error
+    is_inside = connections[str(mail._state.db)].in_atomic_block  # somebody else's is open
+    return isinstance(cause, OperationalError | InterfaceError) and not is_inside
+
+
+def _record_without(mail: QueuedMail, error: Exception) -> None:
+    """Record what is true all the same: the mail is out."""
+    if isinstance(error, ReceiverFailed):
+        record_sent(mail)
+    # Else what is true is known to others, or not yet.
+    elif not isinstance(error, LeaseLost | DatabaseError):
+        # The task is no longer this run's to end (it was cancelled, say).
+        with suppress(LeaseLost), transaction.atomic(using=mail._state.db):
+            record_sent(mail)
+            tell(mail)

@@ -1,18 +1,22 @@
 """Messages that vanish are published again; those that wait are not."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 import redis
 from development.server import Server
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from patterns.durable_tasks import lost
+from patterns.durable_tasks.marks import PUBLICATION
 from patterns.durable_tasks.models import TaskRow
 from patterns.durable_tasks.relay import Relay
-from tests.durable_tasks.messages import ids, lose
+from tests.durable_tasks.messages import ids, lose, messages
 from tests.durable_tasks.test_publication import enqueue, relay
+from tests.lost_sessions import WHEN, faults
 
 __all__ = ["relay"]
 PAST = "2020-01-01T00:00Z"
@@ -85,6 +89,57 @@ def test_all_is_looked_for_after_a_connection_but_what_is_on_its_way(
     lost.look_for_all()
     relay.turn()
     assert len(ids(broker)) == 3
+
+
+def test_a_look_that_the_database_does_not_answer_is_made_again(
+    relay: Relay, broker: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what a broker lost as it ended would wait for its leases."""
+    enqueue(1)
+    relay.turn()
+    lose(broker, 1)
+    TaskRow.objects.update(leased_until=_in_20_seconds())
+    monkeypatch.setattr(relay, "_look_at", 0.1)
+    with monkeypatch.context() as away:
+        away.setattr(lost, "look_for_all", partial(raising, OperationalError("away")))
+        with pytest.raises(OperationalError):
+            relay.turn()
+    relay.turn()
+    assert len(ids(broker)) == 1
+
+
+@pytest.mark.parametrize("when", WHEN)
+def test_a_session_that_ends_at_any_statement_of_a_turn_keeps_no_task_from_its_worker(
+    when: str, relay: Relay, broker: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for fault in faults(monkeypatch, when, fewest=6):
+        enqueue(2)
+        relay.turn()
+        lose(broker, 1)
+        end_leases()
+        enqueue(2)
+        with fault.armed(), suppress(OperationalError, InterfaceError):
+            relay.turn()
+        connection.close()  # as the relay does
+        started = work(broker)
+        for _ in range(3):
+            relay.turn()
+            started += work(broker)
+            end_leases()  # of what was marked, and not sent
+        assert started == 4, f"at statement {fault.at}"
+        assert not TaskRow.objects.exists()
+
+
+def work(broker: Server) -> int:
+    """Take all messages, and do what those name that are current; return how many were."""
+    taken = messages(broker)
+    lose(broker, len(taken))
+    current = [TaskRow.objects.filter(publication=each[PUBLICATION]) for each in taken]
+    return sum(each.delete()[0] for each in current)
+
+
+def raising(error: Exception) -> None:
+    raise error
 
 
 def test_two_relays_do_not_both_publish_again(relay: Relay, broker: Server) -> None:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from mail_shop.models import Order
 from messages import make, plain
 
-from patterns.queued_mail import tasks
+from patterns.queued_mail import ending, tasks
 from patterns.queued_mail.delivery import deliver_once
 from patterns.queued_mail.errors import MailNotDelivered, MailRefused, ReceiverFailed
 from patterns.queued_mail.leases import take
@@ -153,7 +153,10 @@ def test_the_lease_lasts_as_long_as_is_set(smtp: SMTPServer, settings: Any) -> N
         assert timedelta(seconds=60) < until - timezone.now() <= timedelta(seconds=77)
 
 
-def test_a_sent_mail_is_recorded_within_what_completes_its_task(smtp: SMTPServer) -> None:
+def test_a_sent_mail_is_recorded_within_what_completes_its_task(
+    smtp: SMTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ending, "RECORD_FOR_SECONDS", 0)
     mail = stored()
 
     @contextmanager

@@ -14,6 +14,7 @@ from patterns.durable_tasks import lost
 from patterns.durable_tasks.marks import PUBLICATION
 from patterns.durable_tasks.models import TaskRow
 from patterns.durable_tasks.relay import Relay
+from patterns.durable_tasks.upkeep import Upkeep
 from tests.durable_tasks.messages import ids, lose, messages
 from tests.durable_tasks.test_publication import enqueue, relay
 from tests.lost_sessions import WHEN, faults
@@ -112,12 +113,13 @@ def test_a_look_that_the_database_does_not_answer_is_made_again(
 def test_a_session_that_ends_at_any_statement_of_a_turn_keeps_no_task_from_its_worker(
     when: str, relay: Relay, broker: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for fault in faults(monkeypatch, when, fewest=6):
+    for fault in faults(monkeypatch, when, fewest=15):
         enqueue(2)
         relay.turn()
         lose(broker, 1)
         end_leases()
         enqueue(2)
+        relay.upkeep = Upkeep()  # all of which is due
         with fault.armed(), suppress(OperationalError, InterfaceError):
             relay.turn()
         connection.close()  # as the relay does

@@ -91,7 +91,7 @@ class DurableTask(Asking, Retrying, ClosedDoors):  # pyright: ignore[reportIncom
             type(self).before_start(self, str(request.id), args, request.kwargs)
             return following(*request.args, **request.kwargs)
 
-        request = self.request
+        request: Any = self.request
         request.update({RUN: run})
         return run.body(told, body)
 

@@ -33,9 +33,10 @@ def check_somebody_is_told(**kwargs: Any) -> list[CheckMessage]:
     """`failure_check.E008`, `W001`: alarms that reach nobody, or that each process tells anew."""
     found: list[CheckMessage] = []
     if obstacle := mails.obstacle():
+        unreached = "nobody by mail" if configuration.notify() else "nobody"
         found.append(
             Error(
-                f"Alarms reach nobody: {obstacle}.",
+                f"Alarms reach {unreached}: {obstacle}.",
                 hint="Set ADMINS to the addresses of those on call, and the mailer's host.",
                 id="failure_check.E008",
             )
@@ -78,7 +79,7 @@ def wrong_paths() -> Iterator[CheckMessage]:
                 raise ImportError(f"{path} cannot be called.")
         except Exception as error:  # whatever its module raises
             yield Error(
-                f"{path} is no function: {error}",
+                f"{path!r} is no dotted path of a function: {error}",
                 hint="Correct it in FAILURE_CHECKS, _NOTIFY or _GAUGES.",
                 id="failure_check.E003",
             )

@@ -18,12 +18,12 @@ CHECKS = (
 
 def checks() -> tuple[str, ...]:
     """Return the dotted paths of the checks, each `() -> Iterable[Problem]`."""
-    return tuple(getattr(settings, "FAILURE_CHECKS", CHECKS))
+    return _paths("FAILURE_CHECKS", CHECKS)
 
 
 def notify() -> tuple[str, ...]:
     """Return the dotted paths of `notify(problem)`, told besides the mail and the log."""
-    return tuple(getattr(settings, "FAILURE_CHECK_NOTIFY", ()))
+    return _paths("FAILURE_CHECK_NOTIFY", ())
 
 
 def gauges() -> str:
@@ -85,6 +85,12 @@ def transaction_seconds() -> float:
 def mailer() -> str:
     """Return the alias in Django 6.1's MAILERS that mails past any queue."""
     return str(getattr(settings, "FAILURE_CHECK_MAILER", "delivery"))
+
+
+def _paths(name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    value = getattr(settings, name, default)
+    # ("path") without its comma is one path and not its letters; what is none is refused by E003.
+    return (value,) if isinstance(value, str) else tuple(str(each) for each in value)
 
 
 # Everything above; a name that begins the same and is not here is a typo (see checks.py).

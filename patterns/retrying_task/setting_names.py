@@ -56,7 +56,9 @@ def near(name: str, namespace: str | None) -> str:
     else:
         bare = _bare(name)
         found = "".join(get_close_matches(bare, known, n=1, cutoff=LIKENESS))
-    return f"{namespace}_{found.upper()}" if namespace and found else found
+    # `app.conf` takes small letters, whatever the settings have.
+    is_of_settings = namespace and not name.islower()
+    return f"{namespace}_{found.upper()}" if is_of_settings and found else found
 
 
 def _bare(name: str) -> str:

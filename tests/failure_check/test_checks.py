@@ -32,6 +32,8 @@ def test_a_good_configuration_is_none() -> None:
         ("FAILURE_CHECKS", ["no.such.check"], "failure_check.E003"),
         ("FAILURE_CHECK_NOTIFY", ["tests.failure_check.conftest.found"], "failure_check.E003"),
         ("FAILURE_CHECK_GAUGES", "gauges", "failure_check.E003"),
+        ("FAILURE_CHECKS", [len], "failure_check.E003"),
+        ("FAILURE_CHECK_NOTIFY", "no.such.alarm", "failure_check.E003"),
         ("FAILURE_CHECK_PING_URL", "hc-ping.com/1", "failure_check.E004"),
         ("FAILURE_CHECK_DATABASE", "other", "failure_check.E005"),
     ],
@@ -51,7 +53,7 @@ def test_a_module_that_raises_is_refused_too(
     [message] = checks.check_failure_check()
     assert (message.id, message.msg) == (
         "failure_check.E003",
-        "house_alarms.tap is no function: no tap",
+        "'house_alarms.tap' is no dotted path of a function: no tap",
     )
 
 
@@ -121,6 +123,8 @@ def test_e008_a_mailer_that_could_not_send_an_alarm(settings: Any) -> None:
         without_host = {"BACKEND": "django.core.mail.backends.smtp.EmailBackend"}
         settings.MAILERS = {**settings.MAILERS, "delivery": without_host}
     assert deployed() == ["failure_check.E008"]
+    message = checks.check_somebody_is_told()[0]
+    assert message.msg.startswith("Alarms reach nobody by mail: the mailer refuses its settings")
 
 
 def test_w001_no_file_that_keeps_alarms_while_the_database_is_away(settings: Any) -> None:

@@ -1,10 +1,12 @@
 """The examples of docs/idempotency.md run as they stand there."""
 
 import re
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from celery import Celery
 from django.db import connection
 
 from patterns.idempotency.models import Effect
@@ -24,15 +26,29 @@ class Provider:
         return "re_1"
 
 
+def model_of(payment: SimpleNamespace) -> SimpleNamespace:
+    """A model with this one row."""
+    return SimpleNamespace(objects=SimpleNamespace(get=lambda pk: {payment.pk: payment}[pk]))
+
+
+@pytest.fixture(autouse=True)
+def own_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The page's task is of this test alone."""
+    app = Celery("page", set_as_current=False)
+    monkeypatch.setattr("celery.shared_task", app.task)
+    yield
+    app.close()
+
+
 def test_the_example_refunds_once_however_often_it_runs() -> None:
     provider, saved = Provider(), []
     payment = SimpleNamespace(
         pk=7, charge_id="ch_1", save=lambda: saved.append(connection.in_atomic_block)
     )
-    names: dict[str, Any] = {"provider": provider}
+    names: dict[str, Any] = {"provider": provider, "Payment": model_of(payment)}
     exec(USE, names)
-    names["refund"](payment)
-    names["refund"](payment)
+    names["refund"](7)
+    names["refund"](7)
     assert provider.asked == [("ch_1", "refund-7", False)]
     assert saved == [True, True]
     assert payment.refund_id == "re_1"
@@ -41,7 +57,7 @@ def test_the_example_refunds_once_however_often_it_runs() -> None:
 def test_the_pages_own_test_passes() -> None:
     provider = Provider()
     payment = SimpleNamespace(pk=8, charge_id="ch_1", save=lambda: None)
-    names: dict[str, Any] = {"provider": provider}
+    names: dict[str, Any] = {"provider": provider, "Payment": model_of(payment)}
     exec(USE + TWICE, names)
     asked = SimpleNamespace(refunds=provider.asked)
     names["test_a_refund_that_runs_twice_is_one_refund"](payment, asked, None)

@@ -216,6 +216,14 @@ def test_e009_a_name_given_to_update() -> None:
     assert "task_ack_late" in only(setting_names.unknown_settings(app), "E009").msg
 
 
+def test_e009_suggests_a_name_as_app_conf_takes_it(settings: Any) -> None:
+    app = Celery("checked", task_cls=RetryingTask, set_as_current=False)
+    app.config_from_object("django.conf:settings", namespace="CELERY")
+    app.conf.update(task_ack_late=True)
+    message = only(setting_names.unknown_settings(app), "E009")
+    assert "Did you mean task_acks_late?" in str(message.hint)
+
+
 def test_e009_says_nothing_of_what_is_like_no_setting() -> None:
     app = an_app(task_max_retries=5)
     hint = only(setting_names.unknown_settings(app), "E009").hint

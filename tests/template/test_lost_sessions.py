@@ -7,7 +7,7 @@ from pathlib import Path
 from .test_analytics_removal import project_run
 
 HELPER = Path(__file__).parent.parent / "lost_sessions.py"
-TESTS = '''"""A purchase costs one charge, one pack-in and one mail, whatever statement is cut off."""
+TESTS = '''"""A purchase costs one charge, one pack-in and one mail, whatever is cut off."""
 
 from collections.abc import Callable
 from contextlib import suppress

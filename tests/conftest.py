@@ -20,7 +20,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 # starts; some tests send that to what they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-# What a CI sends that has waited for long enough: as at Ctrl-C, the servers end with their fixtures.
+# What a CI sends that has waited long enough: as at Ctrl-C, the servers end with their fixtures.
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 

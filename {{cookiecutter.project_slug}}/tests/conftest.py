@@ -13,7 +13,7 @@ from patterns.external_contact.testing import no_external_contact  # noqa: F401 
 # starts; some tests send that to what they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-# What a CI sends that has waited for long enough: as at Ctrl-C, the servers end with their fixtures.
+# What a CI sends that has waited long enough: as at Ctrl-C, the servers end with their fixtures.
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 

@@ -1,8 +1,10 @@
 """Alarms are raised, kept and cleared over runs, over outages of the database, once each."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from django.db import InterfaceError, OperationalError
 
 from patterns.failure_check import bounded, kept_in_file, run
 from patterns.failure_check.models import Alarm, Run
@@ -11,6 +13,7 @@ from patterns.failure_check.watch import Watch
 from tests.failure_check.conftest import Found, Outage, notified, problem
 from tests.failure_check.test_kept_in_file import is_full
 from tests.failure_check.web import Web
+from tests.lost_sessions import WHEN, faults
 
 EVERY_TURN = 0.0001  # a run is always due
 
@@ -42,6 +45,22 @@ def test_an_alarm_is_raised_once_and_cleared_once(project: Found) -> None:
     assert told() == [("tap", "raised"), ("tap", "cleared")]
     assert not Alarm.objects.exists()
     assert Run.objects.get().leased_until is None
+
+
+@pytest.mark.parametrize("when", WHEN)
+def test_a_session_that_ends_at_any_statement_of_a_run_tells_nothing_twice_and_forgets_nothing(
+    when: str, project: Found, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for fault in faults(monkeypatch, when, fewest=10):
+        watch, expected = Watch("beat"), [("tap", "raised"), ("tap", "cleared")]
+        for number, project.problems in enumerate(([problem()], [])):
+            with fault.armed(), suppress(OperationalError, InterfaceError):
+                watch.turn()
+            Run.objects.update(leased_until=None)  # as its end does: of one that was cut off
+            turn(watch, 2)
+            of_tap = [each for each in told() if each[0] == "tap"]
+            assert of_tap == expected[: number + 1], f"at statement {fault.at}"
+        notified.clear()
 
 
 def test_one_whose_words_no_row_can_hold_is_kept_in_a_row_all_the_same(project: Found) -> None:

@@ -189,7 +189,7 @@ def test_a_function_within_another_is_refused() -> None:
     def local() -> None: ...
 
     with pytest.raises(framework.InvalidTask, match="module level"):
-        framework.Task(func=local)
+        replace(work.write, func=local)
 
 
 @pytest.mark.parametrize("value", [object(), {1}, datetime.now(UTC), b"\xff"])

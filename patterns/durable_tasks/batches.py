@@ -12,13 +12,12 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from . import arguments, configuration
 from .enqueue import CHANNEL
-from .error_text import ERROR_CHARACTERS, clean, words
+from .error_text import BY_CHARACTERS, ERROR_CHARACTERS, clean, words
 from .hooks import Hooks
 from .obstacles import NO_ARGUMENTS, task_of
 
 logger = logging.getLogger(__name__)
 
-BY_CHARACTERS = 200
 COLUMNS = "id, name, queue, plain, arguments <> '' AS has_arguments, failed_at"
 Call = tuple[Sequence[Any], dict[str, Any]]
 

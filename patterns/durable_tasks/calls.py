@@ -10,12 +10,11 @@ from uuid import UUID
 from celery import Celery
 
 from . import arguments, call_options, configuration, moments, priorities, row_options
-from .error_text import clean
+from .error_text import NAME_CHARACTERS, clean
 from .errors import NotKept
 from .new_row import NewRow, new_id
 
 # PostgreSQL indexes these, and its index takes no text of some kilobytes.
-NAME_CHARACTERS = 500
 
 
 def new_row(

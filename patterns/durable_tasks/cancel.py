@@ -5,12 +5,11 @@ from typing import Any
 from uuid import UUID
 
 from . import locks
-from .error_text import ERROR_CHARACTERS, clean
+from .error_text import BY_CHARACTERS, ERROR_CHARACTERS, clean
 from .models import State
 from .selection import Selection
 
 AT_ONCE = 1000  # rows of one transaction
-BY_CHARACTERS = 200
 
 # What a worker or a relay takes at this moment is passed over: it has started, or will be asked for
 # again. By id, so that each row is looked at once.

@@ -1,9 +1,11 @@
-"""An error as a row keeps it: text that PostgreSQL stores, of a bounded length."""
+"""Errors, names and people as a row keeps them: text that PostgreSQL stores, of bounded length."""
 
 import traceback as tracebacks
 
 ERROR_CHARACTERS = 2_000
 TRACEBACK_CHARACTERS = 16_000  # its end says most
+NAME_CHARACTERS = 500  # what PostgreSQL's index takes
+BY_CHARACTERS = 200  # of who asked
 
 
 def words(error: BaseException) -> str:
@@ -16,7 +18,8 @@ def words(error: BaseException) -> str:
 
 def clean(text: str, characters: int) -> str:
     """Return text that PostgreSQL stores: no NUL, no lone surrogate, not too long."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode()[:characters]
+    shown = _shown(text)
+    return shown if len(shown) <= characters else shown[: characters - 1] + "…"
 
 
 def stack(error: BaseException) -> str:
@@ -26,4 +29,9 @@ def stack(error: BaseException) -> str:
 
 def cut(trace: str) -> str:
     """Return the end of a traceback, cleaned."""
-    return clean(trace[-TRACEBACK_CHARACTERS:], TRACEBACK_CHARACTERS)
+    return _shown(trace)[-TRACEBACK_CHARACTERS:]
+
+
+def _shown(text: str) -> str:
+    """Return text with what PostgreSQL does not take written as Python writes it."""
+    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()

@@ -9,7 +9,7 @@ from kombu.utils.json import dumps
 
 from . import fresh
 from .arguments import HIDDEN, decode, redacted, show
-from .error_text import stack, words
+from .error_text import NAME_CHARACTERS, clean, stack, words
 from .faults import body_of, queue_of
 from .marks import PUBLICATION
 from .message_calls import MessageCall
@@ -17,8 +17,7 @@ from .new_row import new_id
 from .plain_rows import origin_of
 
 # Enough to see what it was; a hostile name or error must not fill a page.
-NAME_CHARACTERS = 255
-ERROR_CHARACTERS = 10_000
+MESSAGE_CHARACTERS = 10_000
 HEADERS_CHARACTERS = 100_000
 BODY_BYTES = 1_000_000
 UNREADABLE_CALL = MessageCall()
@@ -66,7 +65,10 @@ def keep(
         *(clean(each, NAME_CHARACTERS) for each in (_name(headers), queue_of(message))),
         bool(call.arguments),  # a task that is not durable: of a durable one the row has them
         *(reason, _text(error, message), _stack(error), body_of(message)[:BODY_BYTES]),
-        *(call.arguments, clean(_shown(call.arguments)) if call.arguments else ""),
+        *(
+            call.arguments,
+            clean(_shown(call.arguments), MESSAGE_CHARACTERS) if call.arguments else "",
+        ),
         _described(message, headers, call.options),
         *(clean(each, NAME_CHARACTERS) for each in (worker, origin_of(headers.get("origin")))),
     ]
@@ -95,14 +97,8 @@ def _fail_own_row(
     return row_id if fresh.execute(_FAIL_OWN, values) else None
 
 
-def clean(text: str, characters: int = ERROR_CHARACTERS) -> str:
-    """Return text that PostgreSQL takes: no NUL, no lone surrogates, not too long."""
-    readable = text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
-    return readable if len(readable) <= characters else readable[: characters - 1] + "…"
-
-
 def _text(error: BaseException | str, message: Any) -> str:
-    text = clean(error if isinstance(error, str) else words(error))
+    text = clean(error if isinstance(error, str) else words(error), MESSAGE_CHARACTERS)
     if (size := len(body_of(message))) <= BODY_BYTES:
         return text
     return f"{text}\nIts body has {size:,} bytes; the first {BODY_BYTES:,} are kept."
@@ -136,4 +132,4 @@ def _described(message: Any, headers: Mapping[str, Any], options: Mapping[str, A
     with suppress(TypeError, ValueError, RecursionError):
         if len(dumps(described)) <= HEADERS_CHARACTERS:
             return str(dumps({**options, "message": described}))
-    return str(dumps({**options, "message": {"headers": clean(repr(headers))}}))
+    return str(dumps({**options, "message": {"headers": clean(repr(headers), MESSAGE_CHARACTERS)}}))

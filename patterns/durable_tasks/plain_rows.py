@@ -11,13 +11,12 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 from kombu.utils.json import dumps
 
 from . import arguments, configuration, fresh
-from .error_text import ERROR_CHARACTERS, clean, cut
+from .error_text import ERROR_CHARACTERS, NAME_CHARACTERS, clean, cut
 from .errors import ArgumentsRefused
 from .patience import in_time
 
 logger = logging.getLogger(__name__)
 
-NAME_CHARACTERS = 500  # what PostgreSQL's index takes
 ORIGIN = re.compile(r"gen(\d+)@(.+)")  # Celery's name of who sent it
 NOT_TOLD = "Its arguments were not kept: Celery does not tell them here."
 

@@ -15,7 +15,8 @@ from celery.app.task import Context
 from celery.exceptions import NotRegistered
 
 from . import configuration, fresh
-from .malformed import NAME_CHARACTERS, clean, keep
+from .error_text import NAME_CHARACTERS, clean
+from .malformed import MESSAGE_CHARACTERS, keep
 from .message_calls import MessageCall, call_of
 from .plain_rows import own_id, uuid_of
 
@@ -62,7 +63,7 @@ def put_back(
         "publication": UUID(publication),
         "pause": PAUSE_SECONDS,
         "limit": configuration.unknown_task_seconds(),
-        "error": clean(error := _error(known, name)),
+        "error": clean(error := _error(known, name), MESSAGE_CHARACTERS),
         "worker": clean(worker, NAME_CHARACTERS),
     }
     rows = fresh.execute(_PUT_BACK, parameters)

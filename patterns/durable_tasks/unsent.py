@@ -6,11 +6,10 @@ from typing import Any
 from celery import Celery
 
 from . import arguments, calls, configuration, fresh, refusals
-from .error_text import ERROR_CHARACTERS, clean, stack, words
+from .error_text import ERROR_CHARACTERS, NAME_CHARACTERS, clean, stack, words
 from .errors import ArgumentsRefused
 from .new_row import new_id
 from .patience import in_time
-from .plain_rows import NAME_CHARACTERS
 
 # While nobody has replayed or discarded it, the next failure of the entry is the same row: with all
 # of what the entry says, for it may name another task by now.

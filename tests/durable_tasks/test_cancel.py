@@ -21,9 +21,9 @@ def test_a_cancelled_task_says_who_did_it_and_is_failed() -> None:
     row = tasks.write_note.apply_async(["x"], unique_key="key")
     assert [str(each) for each in cancel([row.id], by="pat\0")] == [row.id]
     kept = TaskRow.objects.get()
-    assert (kept.state, kept.reason, kept.error) == (4, "cancelled", "Cancelled by pat.")
+    assert (kept.state, kept.reason, kept.error) == (4, "cancelled", r"Cancelled by pat\x00.")
     assert (kept.failures, kept.exception, kept.unique_key) == (1, "cancelled", None)
-    assert history(kept.pk) == [("cancelled", "pat")]
+    assert history(kept.pk) == [("cancelled", r"pat\x00")]
 
 
 def test_what_has_ended_or_is_unknown_is_left_alone() -> None:

@@ -100,7 +100,7 @@ def test_who_asks_may_have_any_name() -> None:
     row = fail("one")
     failed.replay(EVERYTHING, by="p\0at\ud800" + "x" * 10_000)
     name = history(row.pk)[1][1]
-    assert name.startswith("pat?")
+    assert name.startswith(r"p\x00at\ud800")
     assert len(name) == 200
 
 

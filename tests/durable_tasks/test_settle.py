@@ -65,11 +65,11 @@ def test_a_failure_waits_for_a_commit_in_doubt_and_finds_no_row() -> None:
     thread.join()
 
 
-def test_what_postgresql_cannot_store_is_left_out_of_an_error() -> None:
+def test_what_postgresql_cannot_store_is_spelt_out_in_an_error() -> None:
     claim = running()
     assert settle.fail(claim, "error", ValueError("a\x00b\ud800" * 5000), settle.write_fresh)
     row = TaskRow.objects.get()
-    assert row.error.startswith("ValueError: ab?")
+    assert row.error.startswith(r"ValueError: a\x00b\ud800")
     assert len(row.error) == error_text.ERROR_CHARACTERS
     assert 0 < len(row.traceback) <= error_text.TRACEBACK_CHARACTERS
 

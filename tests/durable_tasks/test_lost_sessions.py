@@ -1,26 +1,20 @@
-"""A session with the database ends at each statement of a run in turn: nothing is lost or doubled.
-
-What a relay does between two runs is done by hand here: at once.
-"""
+"""A session with the database ends at each statement of a run in turn: nothing is lost or twice."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from celery.exceptions import Ignore, Retry
 from django.db import InterfaceError, OperationalError
 from durable_shop.celery import app
 from durable_shop.models import Note
 from durable_shop.tasks import write
 
 from patterns.durable_tasks import claim, settle
-from patterns.durable_tasks.models import State, TaskRow
+from patterns.durable_tasks.models import TaskRow
 from patterns.durable_tasks.row_options import read_options
-from patterns.durable_tasks.run import Run
 from tests.durable_tasks.conftest import notes
-from tests.lost_sessions import WHEN, Fault, faults
+from tests.durable_tasks.lost_runs import work_off
+from tests.lost_sessions import WHEN, faults
 
 AWAY = (OperationalError, InterfaceError)
 Shop = dict[str, Any]
@@ -86,37 +80,8 @@ def test_a_session_that_ends_at_any_statement_of_a_run_loses_and_doubles_nothing
     enqueue, written, failed = CASES[case]
     for fault in faults(monkeypatch, when, fewest=4):
         enqueue(shop)
-        work_off(fault)
+        work_off(app, fault)
         rows = TaskRow.objects.values_list("name", "arguments", "error")
         assert (sorted(notes()), list(rows)) == (written, failed), f"at statement {fault.at}"
         TaskRow.objects.all().delete()
         Note.objects.all().delete()
-
-
-def work_off(fault: Fault) -> None:
-    """Run what is there until nothing but failures is."""
-    for _ in range(8):
-        rows = list(TaskRow.objects.exclude(state=State.FAILED))
-        if not rows:
-            return
-        for row in rows:
-            run(row, fault)
-    raise AssertionError(f"Not worked off: {list(TaskRow.objects.values())}")
-
-
-def run(row: TaskRow, fault: Fault) -> None:
-    """Publish a row anew, whatever the last run has made of it, and run it as a worker does."""
-    publication = uuid4()
-    TaskRow.objects.filter(pk=row.pk).update(
-        state=State.PUBLISHED, publication=publication, claim=None, leased_until=None
-    )
-    task: Any = app.tasks[row.name]
-    # As the message has it: no arguments, no retries.
-    task.push_request(id=str(row.pk), args=(), kwargs={}, retries=0, called_directly=False)
-    try:
-        with fault.armed(), suppress(Retry, Ignore, ValueError, *AWAY):
-            claimed = claim.claim(str(row.pk), str(publication), "test")
-            if claimed is not None:
-                task.run_claimed(Run(task, claimed, settle.write_fresh))
-    finally:
-        task.pop_request()

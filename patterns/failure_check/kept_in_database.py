@@ -62,7 +62,7 @@ def claim(by: str, instead_of: str, silence_seconds: float) -> datetime | None:
         "by": by,
         "period": period,
         "lease": LEASE_SECONDS,
-        "gap": max(GAP_SECONDS, 4 * period),
+        "gap": gap_seconds(),
         "other": instead_of,
         "silence": silence_seconds,
     }
@@ -70,6 +70,11 @@ def claim(by: str, instead_of: str, silence_seconds: float) -> datetime | None:
         cursor.execute(_CLAIM, values)
         row = cursor.fetchone()
         return row[0] if row else None
+
+
+def gap_seconds() -> float:
+    """Return after how long without a run what was known is old."""
+    return max(GAP_SECONDS, 4 * configuration.period_seconds())
 
 
 def end(by: str, at: datetime) -> None:

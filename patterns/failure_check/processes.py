@@ -13,6 +13,7 @@ _WATCHED = """
 SELECT extract(epoch FROM clock_timestamp() - at)::float8,
     extract(epoch FROM clock_timestamp() - watched_since)::float8 FROM failure_check_run
 """
+_OPEN = "SELECT name FROM failure_check_alarm WHERE cleared_at IS NULL AND name LIKE 'stale:%'"
 
 
 def silent() -> Iterator[Problem]:
@@ -24,11 +25,14 @@ def silent() -> Iterator[Problem]:
     with connections[configuration.database()].cursor() as cursor:
         cursor.execute(_WATCHED)
         ran, watched = cursor.fetchone() or (None, None)
+        cursor.execute(_OPEN)
+        are_told = {row[0] for row in cursor.fetchall()}
     yield from _unwatched(ran)
     for name, seconds in configuration.heartbeats().items():
         sign = found.pop(name, None)
         silence = watched if sign is None else sign.silent_seconds
-        if silence is None or silence > seconds:
+        was_never_seen = sign is None and f"stale:{name}" in are_told
+        if silence is None or silence > seconds or was_never_seen:
             yield _missing(name, sign)
     dead = [sign for sign in found.values() if not sign.is_living]
     for sign in dead:

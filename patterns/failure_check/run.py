@@ -25,10 +25,13 @@ SECONDS = 8
 def with_database(by: str, at: datetime) -> None:
     """Make the run that was claimed. Raises nothing that a loop would end for.
 
-    Crash: what was told and not kept is told again by the next run.
+    Where the alarms' rows cannot be read, it is made from the file. Crash: what was told and not
+    kept is told again by the next run.
     """
     try:
-        records = in_time("alarms' rows, read", kept_in_database.load, SECONDS)
+        records = _rows()
+        if records is None:
+            return without_database(is_claimed=True)
         found = _advance_and_tell(records, at)
         _keep(records, at)
         _attempt("samples", sample)
@@ -38,18 +41,22 @@ def with_database(by: str, at: datetime) -> None:
         _attempt("alarms' run, ended", lambda: kept_in_database.end(by, at))
 
 
-def without_database() -> None:
+def without_database(*, is_claimed: bool = False) -> None:
     """Make a run whose state is in the file, unless another process of this machine just did."""
     with kept_in_file.locked() as is_ours:
         now = datetime.now(UTC)
         kept = kept_in_file.read()
         period = timedelta(seconds=configuration.period_seconds())
+        age = now - kept.at
         # A clock that was set back: do not wait for it.
-        if not is_ours or timedelta(0) <= now - kept.at < period:
+        if not is_ours or (not is_claimed and timedelta(0) <= age < period):
             return
-        _advance_and_tell(kept.records, now)
+        # Of a machine that has not made a run for long: what it knew may be over, and told.
+        is_known = kept.is_ahead or age < timedelta(seconds=kept_in_database.gap_seconds())
+        records = kept.records if is_known else {}
+        _advance_and_tell(records, now)
         # What is over stays: its row, if it has one, is still to be deleted.
-        kept_in_file.write(Kept(at=now, is_ahead=True, records=kept.records))
+        kept_in_file.write(Kept(at=now, is_ahead=True, records=records))
 
 
 def adopt() -> None:
@@ -61,6 +68,15 @@ def adopt() -> None:
         if is_ours and kept.is_ahead:
             kept_in_database.save(kept.records)
             _mirror(kept.records, kept.at)
+
+
+def _rows() -> Records | None:
+    try:
+        records: Records = in_time("alarms' rows, read", kept_in_database.load, SECONDS)
+    except Exception as error:  # a lock, a missing right: the alarms are to be told all the same
+        logger.warning("The alarms' rows are not read, the file is: %s", line(error))
+        return None
+    return records
 
 
 def _advance_and_tell(records: Records, now: datetime) -> Found:

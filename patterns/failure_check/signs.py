@@ -8,13 +8,16 @@ from django.db import connections
 from . import configuration
 from .heartbeats import WORKER, longest_silence
 
-# Nobody looked, or the database was away, before `watched_since`: that silence says nothing. Nor
-# does a sign of the future, which is from before the server's clock was set back.
+# Nobody looked, or the database was away, before `watched_since`: that silence says nothing, but of
+# a process that was silent before, and is still. Nor does a sign of the future say anything, which
+# is from before the server's clock was set back.
 _READ = """
 SELECT h.name, h.queues, h.started_at, h.at, extract(epoch FROM clock_timestamp() - CASE
     WHEN h.at > clock_timestamp() + interval '1 minute' THEN coalesce(r.watched_since, h.at)
+    WHEN a.name IS NOT NULL THEN h.at
     ELSE greatest(h.at, r.watched_since) END)::float8
 FROM failure_check_heartbeat h LEFT JOIN failure_check_run r ON true
+LEFT JOIN failure_check_alarm a ON a.name = 'stale:' || h.name AND a.cleared_at IS NULL
 """
 
 

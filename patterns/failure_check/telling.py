@@ -14,6 +14,9 @@ from .records import Record, Records
 logger = logging.getLogger(__package__)
 
 LOG, MAIL = "log", "mail"
+# What a path takes after its time, as its thread goes on to note it. Counted at this process's next
+# run: a pager that is always slow would else be told at each.
+_late: dict[str, list[Notice]] = {}
 # WARNING, whatever the severity: handlers that mail errors take what is above it, and this is
 # mailed already.
 WORDS = {"raised": "Alarm", "reminded": "Alarm, still", "cleared": "All clear of"}
@@ -27,8 +30,11 @@ def paths() -> list[str]:
 def tell(records: Records) -> None:
     """Tell by each path what it has yet to be told, and note what it took. Raises nothing.
 
-    What a path does not take in FAILURE_CHECK_TIMEOUT_SECONDS it is told again at the next run.
+    What a path has not taken by the next run, a period after FAILURE_CHECK_TIMEOUT_SECONDS, it is
+    told again.
     """
+    for path in list(_late):
+        _note(records, path, _late.pop(path))
     open_count = sum(record.cleared_at is None for record in records.values())
     until = time.monotonic() + configuration.timeout_seconds()
     attempts = [
@@ -42,10 +48,18 @@ def tell(records: Records) -> None:
             attempt.result(until - time.monotonic())
         except Exception as error:
             logger.warning("Alarms are not told by %s, which is tried again: %s", path, error)
-        for notice in list(told):
-            records[notice.name].was_told(path)
+            _late[path] = told
+        _note(records, path, told)
     for record in records.values():  # of a path that is configured no more
         record.owed = [path for path in record.owed if path in paths()]
+
+
+def _note(records: Records, path: str, told: list[Notice]) -> None:
+    """Note what a path took, of alarms that are as they were then."""
+    for notice in list(told):
+        record = records.get(notice.name)
+        if record is not None and record.notice(path).event == notice.event:
+            record.was_told(path)
 
 
 def _by(

@@ -56,11 +56,13 @@ class Watch:
             run.with_database(self.by, at)
 
     def _claim(self) -> object:
-        if self._failures:
-            kept_in_database.resume()
         run.adopt()
         silence = heartbeats.longest_silence(self.instead_of)
-        return kept_in_database.claim(self.by, self.instead_of, silence)
+        at = kept_in_database.claim(self.by, self.instead_of, silence)
+        # Once an outage, when it is over: while it seems to last, this would hide every silence.
+        if self._failures:
+            kept_in_database.resume()
+        return at
 
     def _run(self) -> None:
         while True:

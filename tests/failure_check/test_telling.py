@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from patterns.failure_check import telling
+from patterns.failure_check import bounded, telling
 from patterns.failure_check.records import Records, new
 from tests.failure_check.conftest import __name__ as HERE
 from tests.failure_check.conftest import mail_to, notified, problem
-from tests.servers import SMTPServer
+from tests.servers import SMTPServer, eventually
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 gate = threading.Event()
@@ -28,6 +28,14 @@ def fails_at_the_second(notice: Any) -> None:
     notified.append(notice)
     if len(notified) == 2:
         raise LookupError("too many")
+
+
+late = threading.Event()
+
+
+def is_slow(notice: Any) -> None:
+    late.wait(60)
+    notified.append(notice)
 
 
 def raised(*names: str) -> Records:
@@ -97,3 +105,36 @@ def test_a_path_that_is_configured_no_more_is_owed_nothing(settings: Any) -> Non
     settings.FAILURE_CHECK_NOTIFY = []
     telling.tell(records)
     assert records["tap"].owed == []
+
+
+def test_a_path_that_takes_it_after_its_time_is_not_told_again(settings: Any) -> None:
+    settings.FAILURE_CHECK_NOTIFY = (f"{__name__}.is_slow",)
+    settings.FAILURE_CHECK_TIMEOUT_SECONDS = 0.2
+    records = raised("tap")
+    telling.tell(records)
+    assert f"{__name__}.is_slow" in records["tap"].owed
+    late.set()
+    try:
+        eventually(lambda: notified)
+        eventually(lambda: not any(each.is_alive() for each in bounded._under_way.values()))
+        telling.tell(records)
+    finally:
+        late.clear()
+    assert len(notified) == 1
+    assert f"{__name__}.is_slow" not in records["tap"].owed
+
+
+def test_what_was_taken_late_and_has_changed_since_is_told_as_it_is(settings: Any) -> None:
+    settings.FAILURE_CHECK_NOTIFY = (f"{__name__}.is_slow",)
+    settings.FAILURE_CHECK_TIMEOUT_SECONDS = 0.2
+    records = raised("tap")
+    telling.tell(records)
+    records["tap"].told.append(f"{__name__}.is_slow")
+    records["tap"].clear(NOW, telling.paths())
+    late.set()
+    try:
+        eventually(lambda: not any(each.is_alive() for each in bounded._under_way.values()))
+        telling.tell(records)
+    finally:
+        late.clear()
+    assert [each.event for each in notified] == ["raised", "cleared"]

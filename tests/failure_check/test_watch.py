@@ -1,16 +1,20 @@
 """Alarms are raised, kept and cleared over runs, over outages of the database, once each."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connections
 
-from patterns.failure_check import bounded, kept_in_file, run
+from patterns.failure_check import bounded, kept_in_database, kept_in_file, run
+from patterns.failure_check.heartbeats import Heartbeat
 from patterns.failure_check.models import Alarm, Run
 from patterns.failure_check.problem import Problem
 from patterns.failure_check.watch import Watch
-from tests.failure_check.conftest import Found, Outage, notified, problem
+from tests.failure_check.conftest import Found, Outage, age, notified, problem
 from tests.failure_check.test_kept_in_file import is_full
 from tests.failure_check.web import Web
 from tests.lost_sessions import WHEN, faults
@@ -178,6 +182,95 @@ def test_after_an_outage_no_silence_of_it_counts(outage: Outage) -> None:
     outage.end()
     turn(watch)
     assert Run.objects.get().watched_since > before
+
+
+@pytest.fixture
+def dead_worker(project: Found, settings: Any) -> Watch:
+    """A worker that has been dead for an hour, which was told."""
+    settings.FAILURE_CHECKS = ("patterns.failure_check.processes.silent",)
+    settings.FAILURE_CHECK_HEARTBEATS = {"relay": 20}
+    watch = Watch("beat")
+    turn(watch)
+    Heartbeat("worker mail@a", ["mail"]).write()
+    age("failure_check_heartbeat", "at", 3600)
+    age("failure_check_run", "watched_since", 7200)
+    turn(watch)
+    assert told() == [("stale:relay", "raised"), ("stale:worker mail@a", "raised")]
+    return watch
+
+
+def test_what_was_dead_before_the_database_blinked_is_dead_after_it(
+    dead_worker: Watch, outage: Outage
+) -> None:
+    outage.begin()
+    turn(dead_worker)
+    outage.end()
+    turn(dead_worker, 2)
+    assert len(told()) == 2
+
+
+def test_what_was_dead_is_dead_after_a_time_in_which_nobody_looked(dead_worker: Watch) -> None:
+    age("failure_check_run", "at", 300)
+    turn(Watch("beat"), 2)
+    assert len(told()) == 2
+
+
+def test_what_cannot_be_handed_to_the_database_hides_no_silence(
+    dead_worker: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given one row that somebody has locked in psql, and forgotten."""
+    monkeypatch.setattr(kept_in_database, "PATIENCE_SECONDS", 0.2)
+    with locked("SELECT FROM failure_check_alarm FOR UPDATE"):
+        before = Run.objects.get().watched_since
+        turn(dead_worker, 4)
+        assert Run.objects.get().watched_since == before
+    turn(dead_worker, 2)
+    assert ("stale:worker mail@a", "cleared") not in told()
+
+
+def test_alarms_whose_rows_cannot_be_read_are_told_from_the_file(
+    project: Found, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_in_database, "PATIENCE_SECONDS", 0.2)
+    watch = Watch("beat")
+    turn(watch)
+    project.problems = [problem()]
+    with locked("LOCK TABLE failure_check_alarm"):
+        turn(watch, 3)
+        assert told() == [("tap", "raised")]
+    turn(watch, 2)
+    assert told() == [("tap", "raised")]
+    assert Alarm.objects.get().name == "tap"
+
+
+def test_a_machine_that_has_not_looked_for_long_clears_nothing_by_what_it_knew(
+    project: Found, outage: Outage, settings: Any
+) -> None:
+    project.problems = [problem()]
+    turn(Watch("relay"))
+    kept = kept_in_file.read()
+    old = replace(kept, at=kept.at - timedelta(days=1))
+    project.problems = []
+    turn(Watch("beat"))
+    notified.clear()
+    kept_in_file.write(old)
+    outage.begin()
+    turn(Watch("relay"), 2)
+    assert told() == [("database_down", "raised")]
+
+
+@contextmanager
+def locked(statement: str) -> Iterator[None]:
+    """Hold what a statement locks, in a session that does nothing else."""
+    other = connections.create_connection("default")
+    other.set_autocommit(False)
+    try:
+        with other.cursor() as cursor:
+            cursor.execute(statement)
+        yield
+    finally:
+        other.rollback()
+        other.close()
 
 
 def test_where_the_database_goes_amid_a_run_the_file_knows_what_was_told(

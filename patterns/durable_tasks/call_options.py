@@ -26,6 +26,26 @@ def of_call(
     return given
 
 
+def queue(app: Celery, name: str, task: Any, args: Any, kwargs: Any, given: dict[str, Any]) -> str:
+    """Return the queue's name; take over what else the project's routes say about the task.
+
+    Raises as `of_call`.
+    """
+    router: Any = app.amqp.router
+    if not router.routes:
+        asked = given.get("queue") or app.conf.task_default_queue
+        if isinstance(asked, str) and (router.create_missing or asked in router.queues):
+            return asked
+    routed = router.route(dict(given), name, args, kwargs, task)
+    found = routed.pop("queue", None)
+    if found is None:  # a route to an exchange alone
+        raise NotKept(f"{name}: a durable task goes to a queue by name; name one in task_routes.")
+    _refuse_other_address(name, router, found, routed)
+    refused = refusals.REFUSED.keys()
+    given.update((key, routed[key]) for key in routed.keys() - given.keys() - refused)
+    return str(getattr(found, "name", found))
+
+
 def _of_definition(app: Celery, task: Any) -> dict[str, Any] | None:
     """Return what holds for every call without options; None where a call may change it.
 
@@ -52,25 +72,8 @@ def _asked(
     given = {key: value for key, value in given.items() if value is not None}
     refusals.at_call(name, given)
     refusals.time_limits(name, given.get("time_limit"), given.get("soft_time_limit"))
-    given["queue"] = _queue(app, name, task, args, kwargs, given)
+    given["queue"] = queue(app, name, task, args, kwargs, given)
     return given
-
-
-def _queue(app: Celery, name: str, task: Any, args: Any, kwargs: Any, given: dict[str, Any]) -> str:
-    """Return the queue's name; take over what else the project's routes say about the task."""
-    router: Any = app.amqp.router
-    if not router.routes:
-        queue = given.get("queue") or app.conf.task_default_queue
-        if isinstance(queue, str) and (router.create_missing or queue in router.queues):
-            return queue
-    routed = router.route(dict(given), name, args, kwargs, task)
-    queue = routed.pop("queue", None)
-    if queue is None:  # a route to an exchange alone
-        raise NotKept(f"{name}: a durable task goes to a queue by name; name one in task_routes.")
-    _refuse_other_address(name, router, queue, routed)
-    refused = refusals.REFUSED.keys()
-    given.update((key, routed[key]) for key in routed.keys() - given.keys() - refused)
-    return str(getattr(queue, "name", queue))
 
 
 def _refuse_other_address(name: str, router: Any, queue: Any, routed: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from kombu.utils.json import dumps
 
-from . import arguments, configuration, moments, priorities, refusals, settle
+from . import arguments, call_options, configuration, moments, priorities, refusals, settle
 from .errors import NotKept
 from .row_options import read_options
 from .run import Run
@@ -31,24 +31,52 @@ def is_own_retry(run: Run, options: Mapping[str, Any]) -> bool:
 
 
 def decide(task: Any, run: Run, args: Any, kwargs: Any, options: Mapping[str, Any]) -> settle.Retry:
-    """Return the decision in the row's terms."""
-    limit = task.max_argument_bytes or configuration.max_argument_bytes()
-    encoded = arguments.encode(task.name, args or (), kwargs or {}, limit)
-    is_changed = not run.keeps_arguments and encoded != run.claim.arguments
-    shown = arguments.redacted(task, args or (), kwargs or {})
+    """Return the decision in the row's terms: of what it does not name, the row's stays.
+
+    Or an earlier decision's of this run, where the body went on after it.
+    """
     countdown, eta = options.get("countdown"), options.get("eta")
     delay, due_at = moments.due(task.app, task.name, countdown, eta)
-    queue, priority = options.get("queue"), options.get("priority")
+    encoded, shown = _arguments(task, run, args or (), kwargs or {})
     return settle.Retry(
         delay_seconds=delay,
         due_at=due_at,
         retries=int(options["retries"]),
-        arguments=encoded if is_changed else None,
-        shown=arguments.show(shown) if is_changed else None,
-        queue=None if queue is None else str(getattr(queue, "name", queue)),
-        rank=None if priority is None else priorities.rank(task.app, priority),
+        arguments=encoded,
+        shown=shown,
+        queue=_queue(task, run, args, kwargs, options.get("queue")),
+        rank=_rank(task, run, options.get("priority")),
         options=_options(run, options),
     )
+
+
+def _arguments(task: Any, run: Run, args: Any, kwargs: Any) -> tuple[str | None, str | None]:
+    # A body may have made something of its arguments that is too large, or no JSON.
+    if not _is_named(run, "args", "kwargs"):
+        return (run.decision.arguments, run.decision.shown) if run.decision else (None, None)
+    limit = task.max_argument_bytes or configuration.max_argument_bytes()
+    encoded = arguments.encode(task.name, args, kwargs, limit)
+    if encoded == run.claim.arguments:
+        return None, None
+    return encoded, arguments.show(arguments.redacted(task, args, kwargs))
+
+
+def _queue(task: Any, run: Run, args: Any, kwargs: Any, queue: Any) -> str | None:
+    if not _is_named(run, "queue"):
+        return run.decision.queue if run.decision else None
+    given = {} if queue is None else {"queue": queue}
+    return call_options.queue(task.app, task.name, task, args, kwargs, given)
+
+
+def _rank(task: Any, run: Run, priority: Any) -> int | None:
+    # A message says less than the row: of a Django task's priorities brokers have half.
+    if not _is_named(run, "priority"):
+        return run.decision.rank if run.decision else None
+    return None if priority is None else priorities.rank(task.app, priority)
+
+
+def _is_named(run: Run, *names: str) -> bool:
+    return run.named is None or bool(run.named.intersection(names))
 
 
 def _options(run: Run, options: Mapping[str, Any]) -> str | None:

@@ -27,8 +27,8 @@ class Retrying(Task):  # type: ignore[type-arg]  # generic in the stubs alone
         run = self.request.get(RUN)
         if run is not None:
             decisions.refuse(self, {key: kwargs[key] for key in kwargs.keys() - RETRYS_OWN})
-            named = (*args[:2], kwargs.get("args"), kwargs.get("kwargs"))
-            run.keeps_arguments = all(each is None for each in named)
+            given = {**dict(zip(("args", "kwargs"), args, strict=False)), **kwargs}
+            run.named = frozenset(name for name, each in given.items() if each is not None)
         try:
             return super().retry(*args, **kwargs)
         except MaxRetriesExceededError as error:

@@ -35,7 +35,8 @@ class Run:
         self.ignored: Ignore | None = None
         self.max_retries: int | None = task.max_retries
         self.is_completed = self.is_in_body = self.is_in_doubt = False
-        self.keeps_arguments = False  # what is retried next names none of its own
+        # What the last retry() named; Celery adds to that what the message has. None: all counts.
+        self.named: frozenset[str] | None = None
         # An ordinary task that is replayed by its row runs as it always does: in no transaction.
         self.is_atomic = task.atomic and task.durable
         self.cancel_statement: Callable[[], None] = lambda: None

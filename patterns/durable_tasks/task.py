@@ -68,6 +68,8 @@ class DurableTask(Asking, Retrying, ClosedDoors):  # pyright: ignore[reportIncom
         publication = self.request.get(PUBLICATION)
         if self.request.called_directly or publication is None:
             return super().__call__(*args, **kwargs)
+        # A body may hand its headers on, to a plain task too: that one has no row to claim.
+        (self.request.headers or {}).pop(PUBLICATION, None)
         claimed = self._claim(publication)
         if claimed is None:
             raise Ignore("There is nothing to start: another message or worker has this task.")
@@ -83,6 +85,8 @@ class DurableTask(Asking, Retrying, ClosedDoors):  # pyright: ignore[reportIncom
             following = self.run
 
         def told() -> None:
+            # What Celery keeps on the task of an earlier run's `retry(max_retries=...)`.
+            self.__dict__.pop("override_max_retries", None)
             request.args, request.kwargs = arguments.decode(run.claim.arguments)
             request.retries = run.claim.retries
 

@@ -54,19 +54,22 @@ def complete(mail: QueuedMail, completing: Completing) -> None:
     A database that is away is waited for, a while: the mail is out, and the next run would send it
     again. Receivers are told anew then, for what they wrote is undone.
     """
-    deadline = time.monotonic() + RECORD_FOR_SECONDS
+    deadline, pause_seconds = time.monotonic() + RECORD_FOR_SECONDS, 0.0
+    connection, session = connections[str(mail._state.db)], None
     while True:
         try:
+            time.sleep(pause_seconds)  # in here: a time limit that strikes is no second mail either
             with completing(), transaction.atomic(using=mail._state.db, savepoint=False):
                 record_sent(mail)
+                session = connection.connection
                 tell(mail)
             return
         except Exception as error:
-            if time.monotonic() > deadline or not _may_pass(error, mail):
+            if time.monotonic() > deadline or not _may_pass(error, connection, session):
                 _record_without(mail, error)
                 raise
             logger.warning("Mail %s is sent, and not recorded yet: %s", mail.pk, error)
-        time.sleep(PAUSE_SECONDS)
+        pause_seconds = PAUSE_SECONDS
 
 
 def record_sent(mail: QueuedMail) -> None:
@@ -85,11 +88,14 @@ def tell(mail: QueuedMail) -> None:
         ) from error
 
 
-def _may_pass(error: Exception, mail: QueuedMail) -> bool:
+def _may_pass(error: Exception, connection: Any, session: Any) -> bool:
     """Tell whether the same transaction may commit when it is tried again."""
-    cause = error.__cause__ if isinstance(error, ReceiverFailed) else error
-    is_inside = connections[str(mail._state.db)].in_atomic_block  # somebody else's is open
-    return isinstance(cause, OperationalError | InterfaceError) and not is_inside
+    if connection.in_atomic_block:  # somebody else's is open
+        return False
+    # A receiver's own lock, or deadlock, is its own to get over: Django keeps the session then.
+    if isinstance(error, ReceiverFailed):
+        return connection.connection is not session
+    return isinstance(error, OperationalError | InterfaceError)
 
 
 def _record_without(mail: QueuedMail, error: Exception) -> None:

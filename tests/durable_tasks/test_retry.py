@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from celery.exceptions import MaxRetriesExceededError, Reject
+from celery.exceptions import MaxRetriesExceededError, QueueNotFound, Reject
 from durable_shop import tasks
 from durable_shop.celery import app
 
@@ -61,6 +61,66 @@ def test_a_body_that_empties_its_own_list_is_retried_with_what_was_enqueued(how:
         assert row.retries == 1
     finally:
         app.tasks.unregister("retry.empties")
+
+
+@pytest.mark.parametrize("spoilt", [object(), "x" * 2_000_000])
+def test_what_a_body_makes_of_its_arguments_keeps_no_retry_from_the_row(spoilt: object) -> None:
+    @app.task(name="retry.spoils", shared=False, autoretry_for=(OSError,))
+    def spoils(data: dict[str, object]) -> None:
+        data["more"] = spoilt
+        raise OSError("away")
+
+    try:
+        spoils.delay({})
+        assert run()[0].outcome == "retried"
+        assert TaskRow.objects.get().arguments == "[[{}], {}]"
+    finally:
+        app.tasks.unregister("retry.spoils")
+
+
+def test_a_priority_that_a_message_cannot_say_stays_the_rows(again: Any) -> None:
+    again.delay("anna", "hunter2", {})
+    TaskRow.objects.update(rank=-10)
+    again.push_request(delivery_info={"priority": 0, "routing_key": "default"})
+    assert run()[0].outcome == "retried"
+    assert TaskRow.objects.get().rank == -10
+
+
+def test_a_queue_that_may_not_be_made_up_is_refused_by_a_retry_as_by_a_call(
+    again: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again.delay("anna", "hunter2", {"queue": "typo"})
+    monkeypatch.setitem(app.conf, "task_create_missing_queues", False)
+    app.__dict__.pop("amqp", None)  # made anew for the next test too
+    with pytest.raises(QueueNotFound, match="typo"):
+        run()
+    row = TaskRow.objects.get()
+    assert (row.state, row.queue) == (4, "default")
+
+
+def test_what_an_earlier_decision_of_the_run_named_is_kept_by_a_later_one() -> None:
+    @app.task(name="retry.twice", bind=True, shared=False, autoretry_for=(OSError,))
+    def twice(self: Any, text: str) -> None:
+        self.retry(args=["new"], queue="slow", priority=3, throw=False)
+        raise OSError("in its cleaning up")
+
+    try:
+        twice.delay("old")
+        assert run()[0].outcome == "retried"
+        row = TaskRow.objects.get()
+        assert (row.arguments, row.queue, row.rank) == ('[["new"], {}]', "slow", 3)
+    finally:
+        app.tasks.unregister("retry.twice")
+
+
+def test_one_runs_limit_of_retries_is_no_other_runs(again: Any) -> None:
+    again.delay("anna", "hunter2", {"max_retries": 0})
+    with pytest.raises(MaxRetriesExceededError):
+        run()
+    assert "override_max_retries" in vars(again)
+    again.delay("anna", "hunter2", {})
+    run()
+    assert "override_max_retries" not in vars(again)
 
 
 def test_an_option_that_a_retry_does_not_change_is_refused_by_name(again: Any) -> None:

@@ -550,3 +550,26 @@ def test_an_empty_body_arrives(smtp: SMTPServer) -> None:
     make(EmailMessage, "", "").send()
     deliver(QueuedMail.objects.get())
     assert smtp.mails[0][2].endswith(b"\r\n\r\n")
+
+
+def test_a_receiver_that_meets_a_lock_of_its_own_is_not_called_again(
+    smtp: SMTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what it does outside before that would be repeated, as for a database that is away."""
+    monkeypatch.setattr(ending, "PAUSE_SECONDS", 0)
+    called: list[str] = []
+
+    def receiver(message_id: str, **_: Any) -> None:
+        called.append(message_id)
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 1")
+            cursor.execute("SELECT pg_sleep(1)")
+
+    mail = stored()
+    mail_sent.connect(receiver)
+    try:
+        with pytest.raises(ReceiverFailed, match="statement timeout"):
+            deliver(mail)
+    finally:
+        mail_sent.disconnect(receiver)
+    assert (len(called), mail.state) == (1, "sent")

@@ -1,5 +1,9 @@
 """A beat that is told to end does so in time, and in order where it can."""
 
+import signal
+import threading
+
+from patterns.durable_tasks.ending import end_in_time
 from tests.durable_tasks.conftest import Process, Start
 from tests.servers import eventually
 
@@ -45,3 +49,11 @@ def test_it_does_not_wait_for_a_database_that_is_frozen(start: Start) -> None:
     assert process.end(60) == 0
     assert "rolls back" in process.words
     assert "is back" not in process.words
+
+
+def test_a_thread_leaves_the_processs_handlers_as_they_are() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=end_in_time)
+    thread.start()
+    thread.join()
+    assert signal.getsignal(signal.SIGTERM) is before

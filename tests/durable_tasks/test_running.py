@@ -6,6 +6,15 @@ from tests.durable_tasks.conftest import Start, all_done, notes
 from tests.servers import eventually
 
 
+def test_a_plain_task_that_is_given_a_durable_ones_headers_runs(
+    start_relay: Start, start_worker: Start
+) -> None:
+    start_worker()
+    start_relay()
+    tasks.hand_on.apply_async(["handed on"], headers={"trace": "t"})
+    eventually(lambda: notes() == ["handed on"])
+
+
 def test_a_committed_task_runs_and_its_row_is_gone(start_relay: Start, start_worker: Start) -> None:
     start_relay()
     start_worker()

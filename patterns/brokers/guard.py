@@ -44,8 +44,8 @@ class Guard:
         self.app, self.setting = app, setting
         self._owner, self._may_evict = owner, may_evict
         self.refusal: BrokerOfAnother | None = None
-        self._ours: set[str] = set()  # brokers that this process has seen to be ours
-        self._unclaimed: dict[str, float] = {}
+        self._ours: set[str] = set()  # brokers that this process saw to be ours when it last looked
+        self._unclaimed: dict[str, float] = {}  # when it was first seen that somebody waits there
         self._unable: set[str] = set()
         self._watching_pid = 0
 
@@ -118,9 +118,11 @@ class Guard:
                 self._refuse_used(where, client, channel)
             stamp.put(client, self.owner)
             found = stamp.read(client)  # whoever was first
+        self._unclaimed.pop(where, None)  # a later flush is waited for anew
         if found is None or found.owner == str(self.owner):  # flushed again: the next look stamps
             self._ours.add(where)
             return
+        self._ours.discard(where)
         raise BrokerOfAnother(refusals.of_stamped(where, found, self.owner, self.setting))
 
     def _refuse_used(self, where: str, client: redis.Redis, channel: Any) -> None:

@@ -1,7 +1,10 @@
 """A broker is one app's in one environment, on a real Valkey: raced for, flushed, full, frozen."""
 
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -103,6 +106,48 @@ def test_after_a_flush_nobody_takes_a_broker_at_which_workers_wait_until_they_ha
     monkeypatch.setattr(guard, "WAIT_SECONDS", 0)
     analytics.guard.look()  # whoever waits there stamps nothing
     assert owner_of(client) == str(ANALYTICS)
+
+
+@pytest.fixture
+def hour_later(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return a function after which an hour has passed for whoever looks."""
+
+    def pass_by() -> None:
+        later = SimpleNamespace(monotonic=lambda: time.monotonic() + 3600)
+        monkeypatch.setattr(guard, "time", later)
+
+    return pass_by
+
+
+def test_at_each_flush_the_owner_has_its_time_anew_whatever_was_waited_before(
+    broker: Server, client: Any, somebody_waiting: None, hour_later: Callable[[], None]
+) -> None:
+    analytics = made(broker.url, ANALYTICS)
+    with pytest.raises(BrokerNotYetOurs):
+        analytics.guard.look()
+    stamp.put(client, SHOP)
+    with pytest.raises(BrokerOfAnother, match=r"the broker of story\.shop@production"):
+        analytics.guard.look()
+    hour_later()
+    client.flushall()
+    with pytest.raises(BrokerNotYetOurs):
+        analytics.guard.look()
+    assert owner_of(client) is None
+
+
+def test_who_had_the_broker_before_takes_it_back_at_no_flush(
+    broker: Server, client: Any, somebody_waiting: None
+) -> None:
+    stamp.put(client, SHOP)
+    shop = made(broker.url)
+    shop.guard.look()
+    handing.hand_over(made(broker.url, ANALYTICS), str(SHOP))
+    with pytest.raises(BrokerOfAnother, match=r"the broker of other\.analytics@production"):
+        shop.guard.look()
+    client.flushall()
+    with pytest.raises(BrokerNotYetOurs):
+        shop.guard.look()
+    assert owner_of(client) is None
 
 
 def test_a_process_waits_longer_than_the_others_need_to_look() -> None:

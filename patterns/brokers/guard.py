@@ -91,9 +91,15 @@ class Guard:
         threading.Thread(target=self._watch, args=(then,), name=name, daemon=True).start()
 
     def look_once(self, then: Then = lambda refusal: None) -> None:
-        """Look, and keep what was seen. A broker that is away leaves it as it was."""
+        """Look, and keep what was seen.
+
+        A broker that is away leaves it as it was, and so does one that may become ours: each new
+        connection is refused meanwhile, and a later look tells.
+        """
         try:
             self.look()
+        except BrokerNotYetOurs as unclear:  # it passes in seconds: no reason to end
+            logger.warning("%s", unclear)
         except BrokerOfAnother as refusal:
             if self.refusal is None:
                 logger.critical("%s", refusal)

@@ -259,6 +259,38 @@ def test_a_refusal_stays_while_the_broker_is_away(broker: Server) -> None:
     assert analytics.guard.refusal is not None
 
 
+def test_a_broker_that_may_become_ours_is_no_reason_to_end(
+    broker: Server,
+    client: Any,
+    somebody_waiting: None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shop = made(broker.url)
+    told: list[BrokerOfAnother] = []
+    shop.guard.look_once(then=told.append)  # as a worker's thread does
+    assert told == []
+    assert shop.guard.refusal is None  # for which a relay ends, and beat sends nothing
+    assert "bears no stamp, and workers wait there" in caplog.text
+    with pytest.raises(BrokerNotYetOurs), connected(shop):
+        pass
+    monkeypatch.setattr(guard, "WAIT_SECONDS", 0)
+    shop.guard.look_once(then=told.append)
+    assert owner_of(client) == str(SHOP)
+    assert told == []
+
+
+def test_a_broker_that_was_another_s_is_refused_until_it_is_ours(
+    broker: Server, client: Any, somebody_waiting: None
+) -> None:
+    stamp.put(client, SHOP)
+    analytics = made(broker.url, ANALYTICS)
+    analytics.guard.look_once()
+    client.flushall()
+    analytics.guard.look_once()
+    assert analytics.guard.refusal is not None
+
+
 def test_a_full_broker_that_takes_no_stamp_is_used_and_that_is_said_once(
     broker: Server, client: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -83,7 +83,10 @@ class Guard:
                 pass
 
     def watch(self, then: Then = lambda refusal: None) -> None:
-        """Look every now and then, in a thread of this process, and call `then` at each refusal."""
+        """Look every now and then, in a thread of this process, and call `then` at each refusal.
+
+        What `then` raises is logged, and it is called again at the next refusal.
+        """
         if self._watching_pid == os.getpid():
             return
         self._watching_pid = os.getpid()
@@ -115,7 +118,10 @@ class Guard:
     def _watch(self, then: Then) -> None:
         while True:
             time.sleep(LOOK_SECONDS)
-            self.look_once(then)
+            try:
+                self.look_once(then)
+            except Exception:  # of `then`: without this thread a refusal would last for ever
+                logger.exception("What %s does at a broker of another's failed:", self.app.main)
 
     def _require(self, where: str, client: redis.Redis, channel: Any) -> None:
         found = stamp.read(client)

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -248,6 +249,42 @@ def test_a_refusal_is_said_once_and_not_at_each_look(
         analytics.guard.look_once(then=told.append)
     assert len(told) == 3
     assert caplog.text.count("is the broker of story.shop@production") == 1
+
+
+def test_a_process_looks_on_where_what_it_does_at_a_refusal_fails(
+    broker: Server,
+    client: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class TestIsOver(BaseException):
+        """Ends the thread, which else goes on for as long as its process."""
+
+    def sleep(seconds: float) -> None:
+        if is_over.wait(0.01):
+            raise TestIsOver
+
+    def watch() -> None:
+        with suppress(TestIsOver):
+            analytics.guard._watch(fail)
+
+    def fail(refusal: BrokerOfAnother) -> None:
+        raise ZeroDivisionError
+
+    made(broker.url).guard.look()
+    analytics = made(broker.url, ANALYTICS)
+    is_over = threading.Event()
+    monkeypatch.setattr(guard, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        eventually(lambda: "ZeroDivisionError" in caplog.text)
+        assert "What other.analytics does at a broker of another's failed" in caplog.text
+        handing.hand_over(analytics, str(SHOP))
+        eventually(lambda: analytics.guard.refusal is None)
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def test_a_refusal_stays_while_the_broker_is_away(broker: Server) -> None:

@@ -44,8 +44,8 @@ class Guard:
         self.app, self.setting = app, setting
         self._owner, self._may_evict = owner, may_evict
         self.refusal: BrokerOfAnother | None = None
-        self._ours: set[str] = set()  # brokers that this process has seen to be ours
-        self._unclaimed: dict[str, float] = {}
+        self._ours: set[str] = set()  # brokers that this process saw to be ours when it last looked
+        self._unclaimed: dict[str, float] = {}  # when it was first seen that somebody waits there
         self._unable: set[str] = set()
         self._watching_pid = 0
 
@@ -83,7 +83,10 @@ class Guard:
                 pass
 
     def watch(self, then: Then = lambda refusal: None) -> None:
-        """Look every now and then, in a thread of this process, and call `then` at each refusal."""
+        """Look every now and then, in a thread of this process, and call `then` at each refusal.
+
+        What `then` raises is logged, and it is called again at the next refusal.
+        """
         if self._watching_pid == os.getpid():
             return
         self._watching_pid = os.getpid()
@@ -91,9 +94,15 @@ class Guard:
         threading.Thread(target=self._watch, args=(then,), name=name, daemon=True).start()
 
     def look_once(self, then: Then = lambda refusal: None) -> None:
-        """Look, and keep what was seen. A broker that is away leaves it as it was."""
+        """Look, and keep what was seen.
+
+        A broker that is away leaves it as it was, and so does one that may become ours: each new
+        connection is refused meanwhile, and a later look tells.
+        """
         try:
             self.look()
+        except BrokerNotYetOurs as unclear:  # it passes in seconds: no reason to end
+            logger.warning("%s", unclear)
         except BrokerOfAnother as refusal:
             if self.refusal is None:
                 logger.critical("%s", refusal)
@@ -109,7 +118,10 @@ class Guard:
     def _watch(self, then: Then) -> None:
         while True:
             time.sleep(LOOK_SECONDS)
-            self.look_once(then)
+            try:
+                self.look_once(then)
+            except Exception:  # of `then`: without this thread a refusal would last for ever
+                logger.exception("What %s does at a broker of another's failed:", self.app.main)
 
     def _require(self, where: str, client: redis.Redis, channel: Any) -> None:
         found = stamp.read(client)
@@ -118,9 +130,11 @@ class Guard:
                 self._refuse_used(where, client, channel)
             stamp.put(client, self.owner)
             found = stamp.read(client)  # whoever was first
+        self._unclaimed.pop(where, None)  # a later flush is waited for anew
         if found is None or found.owner == str(self.owner):  # flushed again: the next look stamps
             self._ours.add(where)
             return
+        self._ours.discard(where)
         raise BrokerOfAnother(refusals.of_stamped(where, found, self.owner, self.setting))
 
     def _refuse_used(self, where: str, client: redis.Redis, channel: Any) -> None:

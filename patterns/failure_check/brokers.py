@@ -11,6 +11,8 @@ from .problem import Problem
 
 # A broker that is up answers in a millisecond; a frozen one is given up soon.
 ANSWER_SECONDS = 2
+# What only one that answers tells: where it is down, nobody knows.
+TOLD_BY_IT = ("broker_full", "broker_evicts", "broker_forgets")
 
 
 def problems(app: Celery, name: str) -> Iterator[Problem]:
@@ -24,6 +26,7 @@ def problems(app: Celery, name: str) -> Iterator[Problem]:
             sentence=f"The broker of {name} does not answer: {line(error)}",
             remedy="Start it. Durable tasks wait in the database meanwhile, and go out by"
             " themselves.",
+            hides=tuple(f"{kind}:{name}" for kind in TOLD_BY_IT),
         )
         return
     if information:

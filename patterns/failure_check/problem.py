@@ -18,18 +18,20 @@ class Problem:
 
     `name` is what it is known by from run to run ("queue_late:mail"): a problem with a name that is
     known already is told no second time. `sentence` says what is wrong, `remedy` what to do. What
-    no row or mail can hold is taken out of them: a task's name or an error may have it.
+    no row or mail can hold is taken out of them: a task's name or an error may have it. `hides` are
+    the names of problems of which nothing is known meanwhile: one that was raised holds.
     """
 
     name: str
     severity: Severity
     sentence: str
     remedy: str
+    hides: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise `ValueError` where a part is missing or makes no sense."""
-        name = one_line(self.name)[:LONGEST_NAME].strip()
-        object.__setattr__(self, "name", name)  # the way of a frozen dataclass
+        object.__setattr__(self, "name", known_by(self.name))  # the way of a frozen dataclass
+        object.__setattr__(self, "hides", tuple(known_by(each) for each in self.hides))
         for part in ("sentence", "remedy"):
             object.__setattr__(self, part, encodable(getattr(self, part)))
         for part in ("name", "sentence", "remedy"):
@@ -48,6 +50,11 @@ class Notice(Problem):
 
     event: Event
     raised_at: datetime
+
+
+def known_by(name: str) -> str:
+    """Return a name as it is kept."""
+    return one_line(name)[:LONGEST_NAME].strip()
 
 
 def one_line(text: str) -> str:

@@ -105,8 +105,9 @@ def advance(
         else:
             record.see(source, problem, now, paths)
             record.remind(now, paths, remind_seconds)
+    hidden = {name for _, problem in found.problems.values() for name in problem.hides}
     for name, record in records.items():
-        is_unknown = record.source in found.unasked
+        is_unknown = record.source in found.unasked or name in hidden
         if name not in found.problems and record.cleared_at is None and not is_unknown:
             record.clear(now, paths)
 

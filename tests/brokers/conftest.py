@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +51,23 @@ def made(url: str, owner: Owner = SHOP, **conf: Any) -> GuardedCelery:
 @pytest.fixture
 def somebody_waiting(broker: Server, client: Any) -> Iterator[None]:
     """Let a worker wait at the broker, whoever's."""
+    with waiting_at(broker.url, client):
+        yield
+
+
+@contextmanager
+def waiting_at(url: str, client: Any) -> Iterator[None]:
+    """Let a worker wait at a server, whoever's; `client` is one of that server."""
     name = "somebody"
-    with Redis.from_url(broker.url) as waiting:
+    with Redis.from_url(url, socket_timeout=None) as waiting:  # from redis 8 on it gives up else
         thread = threading.Thread(target=waiting.brpop, args=([name],), daemon=True)
         thread.start()
         eventually(lambda: client.info("clients")["blocked_clients"])
-        yield
-        client.lpush(name, "over")
-        thread.join()
+        try:
+            yield
+        finally:
+            client.lpush(name, "over")
+            thread.join()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from patterns.brokers.app import GuardedCelery
 from patterns.brokers.owner import Owner
 
 guard.LOOK_SECONDS = 0.2  # a test does not wait ten seconds
+guard.WAIT_SECONDS = 3.0  # nor fifteen
 
 app = GuardedCelery(
     "plain",

@@ -1,7 +1,11 @@
 """A broker is one app's in one environment, on a real Valkey: raced for, flushed, full, frozen."""
 
 import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -105,6 +109,48 @@ def test_after_a_flush_nobody_takes_a_broker_at_which_workers_wait_until_they_ha
     assert owner_of(client) == str(ANALYTICS)
 
 
+@pytest.fixture
+def hour_later(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return a function after which an hour has passed for whoever looks."""
+
+    def pass_by() -> None:
+        later = SimpleNamespace(monotonic=lambda: time.monotonic() + 3600)
+        monkeypatch.setattr(guard, "time", later)
+
+    return pass_by
+
+
+def test_at_each_flush_the_owner_has_its_time_anew_whatever_was_waited_before(
+    broker: Server, client: Any, somebody_waiting: None, hour_later: Callable[[], None]
+) -> None:
+    analytics = made(broker.url, ANALYTICS)
+    with pytest.raises(BrokerNotYetOurs):
+        analytics.guard.look()
+    stamp.put(client, SHOP)
+    with pytest.raises(BrokerOfAnother, match=r"the broker of story\.shop@production"):
+        analytics.guard.look()
+    hour_later()
+    client.flushall()
+    with pytest.raises(BrokerNotYetOurs):
+        analytics.guard.look()
+    assert owner_of(client) is None
+
+
+def test_who_had_the_broker_before_takes_it_back_at_no_flush(
+    broker: Server, client: Any, somebody_waiting: None
+) -> None:
+    stamp.put(client, SHOP)
+    shop = made(broker.url)
+    shop.guard.look()
+    handing.hand_over(made(broker.url, ANALYTICS), str(SHOP))
+    with pytest.raises(BrokerOfAnother, match=r"the broker of other\.analytics@production"):
+        shop.guard.look()
+    client.flushall()
+    with pytest.raises(BrokerNotYetOurs):
+        shop.guard.look()
+    assert owner_of(client) is None
+
+
 def test_a_process_waits_longer_than_the_others_need_to_look() -> None:
     # A look that meets a frozen server takes its timeout twice.
     assert guard.WAIT_SECONDS > guard.LOOK_SECONDS + 2 * ANSWER_SECONDS
@@ -205,11 +251,79 @@ def test_a_refusal_is_said_once_and_not_at_each_look(
     assert caplog.text.count("is the broker of story.shop@production") == 1
 
 
+def test_a_process_looks_on_where_what_it_does_at_a_refusal_fails(
+    broker: Server,
+    client: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class TestIsOver(BaseException):
+        """Ends the thread, which else goes on for as long as its process."""
+
+    def sleep(seconds: float) -> None:
+        if is_over.wait(0.01):
+            raise TestIsOver
+
+    def watch() -> None:
+        with suppress(TestIsOver):
+            analytics.guard._watch(fail)
+
+    def fail(refusal: BrokerOfAnother) -> None:
+        raise ZeroDivisionError
+
+    made(broker.url).guard.look()
+    analytics = made(broker.url, ANALYTICS)
+    is_over = threading.Event()
+    monkeypatch.setattr(guard, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        eventually(lambda: "ZeroDivisionError" in caplog.text)
+        assert "What other.analytics does at a broker of another's failed" in caplog.text
+        handing.hand_over(analytics, str(SHOP))
+        eventually(lambda: analytics.guard.refusal is None)
+    finally:
+        is_over.set()
+        thread.join()
+
+
 def test_a_refusal_stays_while_the_broker_is_away(broker: Server) -> None:
     made(broker.url).guard.look()
     analytics = made(broker.url, ANALYTICS)
     analytics.guard.look_once()
     broker.stop()
+    analytics.guard.look_once()
+    assert analytics.guard.refusal is not None
+
+
+def test_a_broker_that_may_become_ours_is_no_reason_to_end(
+    broker: Server,
+    client: Any,
+    somebody_waiting: None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shop = made(broker.url)
+    told: list[BrokerOfAnother] = []
+    shop.guard.look_once(then=told.append)  # as a worker's thread does
+    assert told == []
+    assert shop.guard.refusal is None  # for which a relay ends, and beat sends nothing
+    assert "bears no stamp, and workers wait there" in caplog.text
+    with pytest.raises(BrokerNotYetOurs), connected(shop):
+        pass
+    monkeypatch.setattr(guard, "WAIT_SECONDS", 0)
+    shop.guard.look_once(then=told.append)
+    assert owner_of(client) == str(SHOP)
+    assert told == []
+
+
+def test_a_broker_that_was_another_s_is_refused_until_it_is_ours(
+    broker: Server, client: Any, somebody_waiting: None
+) -> None:
+    stamp.put(client, SHOP)
+    analytics = made(broker.url, ANALYTICS)
+    analytics.guard.look_once()
+    client.flushall()
     analytics.guard.look_once()
     assert analytics.guard.refusal is not None
 

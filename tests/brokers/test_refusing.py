@@ -48,6 +48,15 @@ def test_a_process_of_ones_own_ends_once_its_broker_is_another_s(broker: Server)
     assert ended.value.code == starting.EX_CONFIG
 
 
+def test_a_process_of_ones_own_goes_on_where_its_broker_may_become_its_own(
+    broker: Server, somebody_waiting: None, caplog: Any
+) -> None:
+    shop = made(broker.url).guard
+    shop.look_once()
+    assert "bears no stamp, and workers wait there" in caplog.text
+    starting.end_if_another(shop)
+
+
 def test_a_start_after_a_flush_waits_for_the_owner_and_takes_the_broker_where_none_comes(
     broker: Server, client: Any, somebody_waiting: None, monkeypatch: Any, caplog: Any
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from patterns.brokers import handing
-from tests.brokers.conftest import ANALYTICS, SHOP, made
+from tests.brokers.conftest import ANALYTICS, SHOP, made, waiting_at
 from tests.processes import Process, Start
 from tests.servers import DEADLINE_SECONDS, Server, eventually, start_valkey
 
@@ -82,6 +82,24 @@ def test_a_worker_waits_for_a_broker_that_is_away_and_takes_nothing_if_it_is_ano
             assert client.llen("celery") == 1
     finally:
         other.stop()
+
+
+def test_a_worker_waits_for_a_broker_that_comes_back_empty_while_somebody_waits_there(
+    start: Start, broker: Server, tmp_path: Any
+) -> None:
+    port = int(broker.url.rpartition(":")[2].partition("/")[0])
+    broker.stop()
+    process = start(*WORKER, BROKER=f"redis://127.0.0.1:{port}/0")
+    until_logged(process, "Cannot connect to")
+    again = start_valkey(tmp_path / "again", port=port, durable=False)
+    try:
+        with handing.redis.Redis.from_url(again.url) as client, waiting_at(again.url, client):
+            client.config_set("requirepass", "")  # until now the worker was not let in
+            until_logged(process, "bears no stamp, and workers wait there")
+            until_logged(process, " ready.")
+            assert handing.show(made(again.url)).owner == str(SHOP)
+    finally:
+        again.stop()
 
 
 def test_a_worker_does_not_start_at_a_broker_that_evicts_unless_told_so(

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from kombu.transport.memory import Channel
 from redis import Redis
 
 from patterns.failure_check import brokers
+from patterns.failure_check.records import Found, Records, advance
 
 
 @pytest.fixture
@@ -48,6 +50,33 @@ def test_one_that_is_stopped_is_down(app: Celery, broker: Server) -> None:
 def test_one_that_is_frozen_is_down(app: Celery, broker: Server) -> None:
     broker.process.send_signal(signal.SIGSTOP)
     assert names(app) == ["broker_down:shop"]
+
+
+def test_what_was_wrong_with_one_that_is_down_now_is_not_told_to_be_over(
+    app: Celery, broker: Server
+) -> None:
+    records: Records = {}
+    with Redis.from_url(broker.url) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        client.config_set("appendonly", "no")
+        client.config_set("maxmemory", int(1.1 * client.info("memory")["used_memory"]))
+    raised = look_into(records, app)
+    assert raised == ["broker_evicts:shop", "broker_forgets:shop", "broker_full:shop"]
+    broker.process.send_signal(signal.SIGSTOP)
+    assert look_into(records, app) == ["broker_down:shop", *raised]
+    broker.process.send_signal(signal.SIGCONT)
+    with Redis.from_url(broker.url) as client:
+        client.config_set("maxmemory", "1gb")
+        client.config_set("maxmemory-policy", "noeviction")
+    assert look_into(records, app) == ["broker_forgets:shop"]
+
+
+def look_into(records: Records, app: Celery) -> list[str]:
+    """Bring the records up to what is wrong now; return the alarms that hold."""
+    found = Found(answered={"broker"})
+    found.problems = {each.name: ("broker", each) for each in brokers.problems(app, "shop")}
+    advance(records, found, datetime.now(UTC), ["log"], remind_seconds=60)
+    return sorted(name for name, record in records.items() if record.cleared_at is None)
 
 
 def test_one_that_throws_away_or_forgets_is_found(app: Celery, broker: Server) -> None:

@@ -1,5 +1,6 @@
 """What is told of, when, to whom: raised once, reminded daily, cleared once."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -87,6 +88,16 @@ def test_what_a_check_found_holds_while_it_cannot_be_asked() -> None:
     see(records, "tap")
     advance(records, Found(unasked={"taps": "away"}), NOW, ["mail"], DAY)
     assert records["tap"].cleared_at is None
+
+
+def test_what_a_problem_hides_holds_until_that_is_gone() -> None:
+    records: Records = {}
+    see(records, "tap", "pipe")
+    hiding = replace(problem("flood"), hides=("tap\n",))  # a name is one line, here too
+    found = Found(problems={"flood": ("taps", hiding)}, answered={"taps"})
+    advance(records, found, NOW, ["mail"], DAY)
+    assert take(records, "mail") == {"pipe mail": "cleared", "flood mail": "raised"}
+    assert see(records, at=60)["tap mail"] == "cleared"
 
 
 def test_what_a_check_found_that_is_configured_no_more_is_gone() -> None:

@@ -1,7 +1,7 @@
 """A plain Celery task that ends badly is a failed row too, as far as Celery tells.
 
 Celery's signals say it, in the process that ran the task or in the worker's main one, for the tasks
-of every app in the process. Recording takes three seconds at most, ends no worker, and falls back
+of every app in the process. Recording takes four seconds at most, ends no worker, and falls back
 to the log. What Celery does not tell: a plain task whose worker was killed or whose broker was
 lost; one that ends in `Ignore`.
 """

@@ -90,8 +90,7 @@ class Keeper(threading.Thread):
             if self.current is not claim or is_ours is None:
                 return
             if is_ours:
-                self._arm_again(since)
-                return
+                return self._arm_again(since)
             self.misses += 1
             is_lost = self.misses == 2  # at first it may be that the run has ended just now
         if is_lost:
@@ -101,10 +100,9 @@ class Keeper(threading.Thread):
         """Put the watchdog off; where it gets no thread, try again at the next look."""
         try:
             self.watchdog.arm(since)
+            self.renew_at = since + configuration.lease_seconds() * RENEW_SHARE
         except Exception as error:  # else nothing would renew in this process any more
             logger.error("No watchdog ends this process with its lease: %s", error)
-            return
-        self.renew_at = since + configuration.lease_seconds() * RENEW_SHARE
 
 
 @contextmanager

@@ -90,13 +90,19 @@ class Keeper(threading.Thread):
             if self.current is not claim or is_ours is None:
                 return
             if is_ours:
-                self.renew_at = since + configuration.lease_seconds() * RENEW_SHARE
-                self.watchdog.arm(since)
-                return
+                return self._arm_again(since)
             self.misses += 1
             is_lost = self.misses == 2  # at first it may be that the run has ended just now
         if is_lost:
             logger.error("%s[%s] was taken over while it ran here.", claim.name, claim.id)
+
+    def _arm_again(self, since: float) -> None:
+        """Put the watchdog off; where it gets no thread, try again at the next look."""
+        try:
+            self.watchdog.arm(since)
+            self.renew_at = since + configuration.lease_seconds() * RENEW_SHARE
+        except Exception as error:  # else nothing would renew in this process any more
+            logger.error("No watchdog ends this process with its lease: %s", error)
 
 
 @contextmanager
@@ -128,8 +134,8 @@ _keepers: list[Keeper] = []
 
 
 def _keeper() -> Keeper:
-    """Return this process's thread: a fork has none of its parent's."""
-    if not _keepers or _keepers[-1].pid != os.getpid():
+    """Return this process's living thread: a fork has none of its parent's."""
+    if not _keepers or _keepers[-1].pid != os.getpid() or not _keepers[-1].is_alive():
         _keepers[:] = [Keeper()]
     return _keepers[-1]
 

@@ -1,7 +1,7 @@
 """A plain Celery task that ends badly is a failed row too, as far as Celery tells.
 
 Celery's signals say it, in the process that ran the task or in the worker's main one, for the tasks
-of every app in the process. Recording takes three seconds at most, ends no worker, and falls back
+of every app in the process. Recording takes four seconds at most, ends no worker, and falls back
 to the log. What Celery does not tell: a plain task whose worker was killed or whose broker was
 lost; one that ends in `Ignore`.
 """
@@ -60,11 +60,12 @@ def on_failure(
     if request is None and isinstance(exception, TimeLimitExceeded):
         return  # told twice; the other time with the request
     if _is_plain(request):
-        _recorded[0] = str(task_id)
         error, trace = in_words(exception, einfo)
         reason = reason_of(sender, request, exception)
         told = {"request": request, "args": args, "kwargs": kwargs}
-        keep(Ended(task=sender, task_id=task_id, reason=reason, error=error, trace=trace, **told))
+        ended = Ended(task=sender, task_id=task_id, reason=reason, error=error, trace=trace, **told)
+        # Where it was not written, the other signal may still get it written.
+        _recorded[0] = str(task_id) if keep(ended) else ""
 
 
 @signals.task_internal_error.connect

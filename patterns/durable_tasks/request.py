@@ -20,7 +20,7 @@ LEFT = "is left to its lease"
 class DurableRequest(Request):
     """A request whose process may be killed: by its hard time limit, or by anything else.
 
-    What is written here waits for three seconds at most; where that fails, the lease decides.
+    What is written here waits for four seconds at most; where that fails, the lease decides.
     """
 
     def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:

@@ -8,6 +8,9 @@ logger = logging.getLogger(__name__)
 # A queue that the broker refuses alone (of another type, without a right to it), or that cannot be
 # published to, is tried again after the first of these, then less often, up to the other.
 FIRST_SECONDS, LONGEST_SECONDS = 0.5, 10.0
+# One that is not tried again for so long after its rest waits for nothing any more: what had waited
+# is cancelled, or another relay's. What it raises next is another outage.
+OVER_AFTER_SECONDS = 60.0
 
 
 class Resting:
@@ -28,9 +31,12 @@ class Resting:
 
         `is_answer`: it is the broker's own or the database's, of which a traceback says nothing.
         """
+        now = time.monotonic()
+        if self._until.get(queue, now) < now - OVER_AFTER_SECONDS:
+            self.forget(queue)
         seconds = self._seconds.get(queue, FIRST_SECONDS)
         self._seconds[queue] = min(2 * seconds, LONGEST_SECONDS)
-        self._until[queue] = time.monotonic() + seconds
+        self._until[queue] = now + seconds
         # Once as an error, which may be mailed to somebody.
         level = logging.WARNING if queue in self.errors else logging.ERROR
         self.errors[queue] = error

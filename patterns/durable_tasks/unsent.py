@@ -28,7 +28,7 @@ WHERE t.state = 4
 def keep(app: Celery, entry: Any, error: BaseException) -> bool:
     """Record that beat could not send an entry; tell whether it was written. Raises nothing.
 
-    Outside of any transaction, in three seconds. A replay enqueues the row, on its own queue.
+    Outside of any transaction, in four seconds. A replay enqueues the row, on its own queue.
     """
     label = f"Beat entry {entry.name!r}"
     return in_time(lambda: _write(app, entry, error), label, "is not in the failed set")

@@ -28,7 +28,10 @@ class Unwritten:
         self._waiting.clear()
 
     def settle(self, message: Any, write: Write) -> None:
-        """Write, then acknowledge; after those that wait already, if the database is away."""
+        """Write, then acknowledge; after those that wait already, if the database is away.
+
+        Raises what a broker raises that refuses the acknowledgment: it hands the message out again.
+        """
         self._waiting.append((message, write))
         if len(self._waiting) == 1:
             self._settle_waiting()
@@ -39,19 +42,27 @@ class Unwritten:
             message.ack_log_error(logger, self._consumer.connection_errors)
 
     def _settle_waiting(self) -> None:
-        while self._waiting:
-            message, write = self._waiting[0]
-            try:
-                write()
-            except Exception as error:
-                logger.critical(
-                    "%d messages that cannot be tasks stay unacknowledged, and are tried again in"
-                    " %d s, since the database does not take them: %s",
-                    len(self._waiting),
-                    PAUSE_SECONDS,
-                    error,
-                )
+        try:
+            while self._waiting and self._is_settled(*self._waiting[0]):
+                pass
+        finally:
+            # Also where an acknowledgment raised (a broker that is full): without a timer whatever
+            # waits, and whatever comes, would wait for as long as the connection lasts.
+            if self._waiting:
                 self._consumer.timer.call_after(PAUSE_SECONDS, self._settle_waiting)
-                return
-            del self._waiting[0]
-            self.acknowledge(message)
+
+    def _is_settled(self, message: Any, write: Write) -> bool:
+        try:
+            write()
+        except Exception as error:
+            logger.critical(
+                "%d messages that cannot be tasks stay unacknowledged, and are tried again in"
+                " %d s, since the database does not take them: %s",
+                len(self._waiting),
+                PAUSE_SECONDS,
+                error,
+            )
+            return False
+        del self._waiting[0]
+        self.acknowledge(message)
+        return True

@@ -29,6 +29,7 @@ class WorkerHeartbeat(bootsteps.StartStopStep):
         """Begin with the first connection."""
         super().__init__(consumer, **options)
         self._ticked_at = 0.0
+        self._queues: list[str] = []
         self._entry: Any = None
         self._is_connected = False
         self._is_solo = False
@@ -39,12 +40,11 @@ class WorkerHeartbeat(bootsteps.StartStopStep):
         """Tick with the loop of this connection."""
         self._is_solo = isinstance(parent.pool, SoloPool)
         self._is_connected = True
-        self._tick()
+        self._tick(parent)
         seconds = configuration.worker_silence_seconds() / BEATS_A_SILENCE
-        self._entry = parent.timer.call_repeatedly(seconds, self._tick)
-        if self._thread is None:
-            queues = sorted(parent.app.amqp.queues.consume_from)
-            heartbeat = Heartbeat(WORKER + parent.hostname, queues)
+        self._entry = parent.timer.call_repeatedly(seconds, self._tick, (parent,))
+        if self._thread is None or not self._thread.is_alive():
+            heartbeat = Heartbeat(WORKER + parent.hostname)
             _current[:] = [self]
             self._thread = threading.Thread(
                 target=self._write, args=(heartbeat,), name="heartbeat", daemon=True
@@ -63,13 +63,16 @@ class WorkerHeartbeat(bootsteps.StartStopStep):
         if self._thread is not None:
             self._thread.join(3)
 
-    def _tick(self) -> None:
+    def _tick(self, parent: Any) -> None:
         self._ticked_at = time.monotonic()
+        # Each time, and here in the loop: add_consumer and cancel_consumer change them there.
+        self._queues = sorted(parent.app.amqp.queues.consume_from)
 
     def _write(self, heartbeat: Heartbeat) -> None:
         seconds = heartbeat.interval_seconds
         while True:
             if self._is_turning(2 * seconds):
+                heartbeat.values["queues"] = self._queues
                 heartbeat.write()
                 connections.close_all()
             if self._ended.wait(seconds):

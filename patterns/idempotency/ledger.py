@@ -23,7 +23,8 @@ def effect(
     then takes over at once, instead of waiting for the lease of one that was killed.
 
     Raises TransactionOpen, EffectInProgress (transient), KeyTooOld; ValueError for a wrong
-    argument; and EffectNotRecorded where the body ends well and nothing is recorded.
+    argument; and where the body ends well and nothing is recorded EffectNotRecorded, or LeaseLost
+    (transient) if another run has taken over.
     Crash: the lease ends by itself, and the next run asks the far side with the same key.
     Duplicate: gets EffectInProgress, and the result once that is recorded. Rollback of the
     transaction that records: nothing is recorded, and an error in the body gives the lease back.

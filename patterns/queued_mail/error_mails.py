@@ -31,8 +31,8 @@ class ErrorMailHandler(logging.Handler):
     """Mail a record to everybody in ADMINS; without ADMINS do nothing.
 
     Crash: a process that is killed meanwhile mails nothing; one that ends waits for its mails.
-    A mail server that is away: the failure goes to stderr, as of every handler, and the mail is
-    lost. The bounds are those of each process.
+    A mail server that is away, or a machine that gives no thread: the failure goes to stderr, as of
+    every handler, and the mail is lost. The bounds are those of each process.
     """
 
     def __init__(
@@ -56,7 +56,12 @@ class ErrorMailHandler(logging.Handler):
             thread = Thread(target=self.send, args=(message, record), name="error mail")
             try:
                 thread.start()
-            except RuntimeError:  # the interpreter is ending
+            except RuntimeError as error:
+                # Where the interpreter is ending nobody is held up, and nothing but the words tells
+                # so: sys.is_finalizing() does not yet. Where the machine gives no thread, whoever
+                # logs would wait for the mail server, one after the other: that mail is lost.
+                if "shutdown" not in str(error):
+                    raise
                 self.send(message, record)
         except Exception:
             self.handleError(record)

@@ -69,6 +69,27 @@ def test_the_worker_is_not_held_up_by_a_database_that_does_not_answer(
     assert asked == ["database"]  # it rests after the first
 
 
+def test_a_row_that_is_locked_is_no_database_that_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(fresh, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(patience, "ANSWER_SECONDS", 60)  # as slow as a noisy machine may be
+    monkeypatch.setattr(patience, "_rests_until", [0.0])
+
+    def delete() -> None:
+        with fresh.cursor(patience_seconds=0.5) as cursor:
+            cursor.execute("DELETE FROM durable_tasks_queue")
+
+    QueueRow.objects.create(name="q")
+    with transaction.atomic():
+        with connection.cursor() as own:  # else whoever waited would wait for ever
+            own.execute("SET LOCAL idle_in_transaction_session_timeout = '60s'")
+        QueueRow.objects.select_for_update().get(name="q")
+        assert not patience.in_time(delete, "task", "is not in the failed set")
+    assert "canceling statement due to" in caplog.text
+    assert patience.in_time(delete, "another", "is not in the failed set")
+
+
 def test_where_there_is_no_session_there_is_no_statement_to_stop() -> None:
     connection.close()
     fresh.canceller()()

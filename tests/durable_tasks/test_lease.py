@@ -1,5 +1,6 @@
 """The lease: renewed while a task runs, and never outlived by its process."""
 
+import faulthandler
 import os
 import signal
 import time
@@ -121,6 +122,7 @@ def test_a_body_that_goes_on_after_it_has_completed_is_not_ended(
 def keeper(monkeypatch: pytest.MonkeyPatch) -> Iterator[Keeper]:
     """What keeps this process' lease, and looks when it is told to and not now and then."""
     monkeypatch.setattr(Keeper, "start", lambda self: None)
+    monkeypatch.setattr(Keeper, "is_alive", lambda self: True)
     monkeypatch.setattr(lease, "_keepers", [])
     keeper = lease._keeper()
     yield keeper
@@ -183,3 +185,31 @@ def test_a_plain_task_that_a_durable_one_runs_itself_leaves_its_watchdog_armed(
         assert keeper.watchdog.acts_at > 0
     lease._rest_for_a_plain_task(plain)
     assert keeper.watchdog.acts_at == 0
+
+
+def test_a_watchdog_that_gets_no_thread_is_tried_again_at_the_next_look(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise RuntimeError("unable to start watchdog thread")
+
+    long_ago = time.monotonic() - configuration.lease_seconds() * lease.RENEW_SHARE
+    claim = replace(running(), since=long_ago)
+    with lease.kept(claim, None):
+        with monkeypatch.context() as limited:
+            limited.setattr(faulthandler, "dump_traceback_later", refuse)
+            keeper._renew(claim)
+        assert keeper.renew_at <= time.monotonic()
+        keeper._renew(claim)
+        assert keeper.watchdog.acts_at > 0
+        assert keeper.renew_at > time.monotonic()
+    assert "No watchdog ends this process with its lease: unable to start" in caplog.text
+    assert "taken over" not in caplog.text
+
+
+def test_a_keeper_that_died_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "_keepers", [])
+    monkeypatch.setattr(Keeper, "run", lambda self: None)
+    dead = lease._keeper()
+    dead.join(60)
+    assert lease._keeper() is not dead

@@ -53,6 +53,14 @@ def test_an_end_that_two_signals_tell_of_is_one_failure() -> None:
     assert TaskRow.objects.get().failures == 1
 
 
+def test_an_end_that_could_not_be_written_is_written_as_the_other_signal_tells_it() -> None:
+    told = {"sender": plain_ends.fails, "task_id": str(uuid4()), "einfo": None}
+    plain.on_failure(**told, exception=ValueError("told"), args=[Unreadable()], kwargs={})
+    assert not TaskRow.objects.exists()
+    plain.on_internal_error(**told, exception=ValueError("again"), args=["x"], kwargs={})
+    assert TaskRow.objects.get().error == "ValueError: again"
+
+
 def test_a_durable_message_that_expired_or_is_not_the_rows_any_more_changes_nothing() -> None:
     row = fail("x", state=State.PUBLISHED, publication=uuid4())
     before = TaskRow.objects.values().get()

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from django.db import OperationalError
+from redis.exceptions import ResponseError
 
 from patterns.durable_tasks.consumer import DurableConsumer
 from patterns.durable_tasks.unwritten import Unwritten
@@ -52,6 +54,31 @@ def test_messages_that_wait_for_the_database_are_written_in_order_and_acknowledg
     clock.due.pop()()
     assert written == ["first", "second"]
     assert (first.times, second.times) == (1, 1)
+
+
+def test_an_acknowledgment_that_the_broker_refuses_leaves_nothing_behind_it_waiting() -> None:
+    class Full(Taken):
+        def ack_log_error(self, *_: Any) -> None:
+            raise ResponseError("MISCONF")
+
+    clock, written, is_away = Clock(), list[str](), [True]
+    second, later = Taken(), Taken()
+
+    def write(name: str) -> None:
+        if is_away[0]:
+            raise OperationalError("away")
+        written.append(name)
+
+    unwritten = Unwritten(clock)
+    unwritten.settle(Full(), lambda: write("first"))
+    unwritten.settle(second, lambda: write("second"))
+    is_away[0] = False
+    with pytest.raises(ResponseError):  # Celery's timer logs it
+        clock.due.pop()()
+    clock.due.pop()()
+    unwritten.settle(later, lambda: write("later"))
+    assert written == ["first", "second", "later"]
+    assert (second.times, later.times, clock.due) == (1, 1, [])
 
 
 def test_what_belongs_to_a_lost_connection_is_neither_written_nor_acknowledged() -> None:

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from celery import Celery
@@ -13,6 +14,7 @@ from development.valkey import start_valkey
 from django.db import connection
 from redis import Redis
 
+from patterns.failure_check import workers
 from patterns.failure_check.models import Heartbeat
 from patterns.failure_check.workers import WorkerHeartbeat
 from tests.processes import Process, Start, processes
@@ -97,6 +99,30 @@ def test_it_says_what_it_takes_from_and_goes_on(start: Start) -> None:
     start()
     beats()
     assert Heartbeat.objects.get(name=NAME).queues == ["default", "mail"]
+
+
+def test_it_says_what_it_takes_from_by_now(start: Start, broker: Server) -> None:
+    start()
+    app = Celery("sender", broker=broker.url, set_as_current=False)
+    app.control.cancel_consumer("mail")
+    app.control.add_consumer("late")
+    eventually(lambda: Heartbeat.objects.get(name=NAME).queues == ["default", "late"])
+
+
+def test_one_whose_thread_has_died_gets_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_current", [])
+    monkeypatch.setattr(WorkerHeartbeat, "_write", lambda *_: None)
+    queues = SimpleNamespace(consume_from={})
+    app = SimpleNamespace(amqp=SimpleNamespace(queues=queues))
+    timer = SimpleNamespace(call_repeatedly=lambda *_: None)
+    parent = SimpleNamespace(app=app, hostname="w@test", pool=None, timer=timer)
+    step = WorkerHeartbeat(None)
+    step.start(parent)
+    dead = step._thread
+    assert dead is not None
+    dead.join(60)
+    step.start(parent)
+    assert step._thread is not dead
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGQUIT], ids=["warm", "cold"])

@@ -3,8 +3,10 @@
 import threading
 import unittest
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import OperationalError, connection, transaction
@@ -120,6 +122,17 @@ def test_a_record_that_was_rolled_back_unseen_is_an_error() -> None:
     with ending_in(EffectNotRecorded), effect() as held, transaction.atomic():
         held.record("ch_1")
         transaction.set_rollback(True)
+
+
+def test_a_record_that_was_rolled_back_before_the_lease_was_taken_over_is_an_error() -> None:
+    with ending_in(LeaseLost, match="taken over"), effect() as held:
+        with suppress(ZeroDivisionError), transaction.atomic():
+            held.record("ch_1")
+            raise ZeroDivisionError
+        taken = uuid4()
+        Effect.objects.update(lease=taken)
+    row = Effect.objects.get()
+    assert (row.lease, row.recorded_at) == (taken, None)
 
 
 def test_a_body_that_lost_its_lease_and_forgot_the_record_is_an_error_too() -> None:
@@ -456,7 +469,7 @@ def test_a_lease_that_cannot_be_given_back_hides_no_error(
     def broken(self: Any, *statements: str) -> bool:
         raise OperationalError("the database is away")
 
-    monkeypatch.setattr("patterns.idempotency.attempt.Attempt._give_back", broken)
+    monkeypatch.setattr("patterns.idempotency.attempt.Attempt._run_first", broken)
     with pytest.raises(ZeroDivisionError), effect():
         raise ZeroDivisionError
     assert "lasts until its end" in caplog.text

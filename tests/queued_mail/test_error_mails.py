@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -230,18 +231,33 @@ def test_a_record_that_cannot_be_written_is_told_to_stderr_and_disturbs_nobody(
     assert arrived(smtp, 0) == []
 
 
-def test_where_no_thread_can_be_started_any_more_the_mail_is_sent_at_once(
-    handler: ErrorMailHandler, smtp: SMTPServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """So it is while the interpreter ends."""
+@contextmanager
+def no_thread(words: str) -> Iterator[None]:
+    """Let no thread be started, for the reason that Python gives in these words."""
 
     def refuse(self: threading.Thread) -> None:
-        raise RuntimeError("can't create new thread at interpreter shutdown")
+        raise RuntimeError(words)
 
-    with monkeypatch.context() as ending:
-        ending.setattr("patterns.queued_mail.error_mails.Thread.start", refuse)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("patterns.queued_mail.error_mails.Thread.start", refuse)
+        yield
+
+
+def test_while_the_interpreter_ends_the_mail_is_sent_at_once(
+    handler: ErrorMailHandler, smtp: SMTPServer
+) -> None:
+    with no_thread("can't create new thread at interpreter shutdown"):
         fail("last words")
     assert len(arrived(smtp)) == 1
+
+
+def test_where_the_machine_gives_no_thread_nobody_waits_for_the_mail_server(
+    handler: ErrorMailHandler, smtp: SMTPServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with no_thread("can't start new thread"):
+        fail("x")
+    arrived(smtp, 0)
+    assert "can't start new thread" in capsys.readouterr().err
 
 
 def test_the_last_words_of_a_process_are_mailed(smtp: SMTPServer, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from django.db import OperationalError, connection
 from durable_shop import ends
 
 from patterns.durable_tasks import configuration, fresh, lease
-from patterns.durable_tasks.lease import Keeper
+from patterns.durable_tasks.keeper import Keeper
 from patterns.durable_tasks.models import TaskRow
 from tests.durable_tasks.conftest import Start, all_done, notes
 from tests.durable_tasks.test_recovery import pid_of
@@ -131,7 +131,7 @@ def keeper(monkeypatch: pytest.MonkeyPatch) -> Iterator[Keeper]:
 def test_a_body_does_not_begin_once_its_lease_has_ended() -> None:
     """As where the process was frozen between the claim and its body."""
     late = replace(running(), since=time.monotonic() - configuration.lease_seconds())
-    with pytest.raises(Ignore, match="ended before its body began"), lease.kept(late, None):
+    with pytest.raises(Ignore, match="ended before its body began"), lease.Kept(late, None):
         pytest.fail("it has begun")
 
 
@@ -140,7 +140,7 @@ def test_a_run_whose_row_is_anothers_by_now_says_so_once(
 ) -> None:
     claim = running()
     taken_over(claim)
-    with lease.kept(claim, None):
+    with lease.Kept(claim, None):
         keeper._renew(claim)
         assert "taken over" not in caplog.text  # perhaps its own run has ended the row just now
         keeper._renew(claim)
@@ -156,7 +156,7 @@ def test_a_database_that_does_not_answer_leaves_the_watchdog_to_end_the_process(
 
     monkeypatch.setattr(fresh, "execute", is_away)
     claim = running()
-    with lease.kept(claim, None):
+    with lease.Kept(claim, None):
         acts_at = keeper.watchdog.acts_at
         keeper._renew(claim)
         assert keeper.watchdog.acts_at == acts_at > 0
@@ -167,7 +167,7 @@ def test_a_run_that_ends_while_its_lease_is_renewed_leaves_no_watchdog_behind(
     keeper: Keeper,
 ) -> None:
     claim = running()
-    with lease.kept(claim, None):
+    with lease.Kept(claim, None):
         pass
     keeper.rest()
     keeper._renew(claim)
@@ -178,7 +178,7 @@ def test_a_plain_task_that_a_durable_one_runs_itself_leaves_its_watchdog_armed(
     keeper: Keeper,
 ) -> None:
     plain = SimpleNamespace(request={})
-    with lease.kept(running(), None):
+    with lease.Kept(running(), None):
         lease._rest_for_a_plain_task(plain)
         assert keeper.watchdog.acts_at > 0
     lease._rest_for_a_plain_task(plain)

@@ -24,7 +24,6 @@ class Completing:
         """Begin; raise `CompletingMisused` where the task cannot end here."""
         if misuse := _misuse(self._run):
             raise CompletingMisused(f"{self._run.task.name} {misuse}")
-        self._run.drop_dead_connection()
         return self._transaction.__enter__()
 
     def __exit__(

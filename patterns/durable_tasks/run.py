@@ -1,19 +1,14 @@
 """One run of a claimed task: the body, and the transaction that ends the task with it."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 from celery.exceptions import Ignore, Retry
-from django.db import connections
 
-from . import configuration, fresh, next_steps, raised, settle
+from . import fresh, next_steps, raised, settle
 from .claim import Claim
 from .completing import Completing
 from .run_transaction import RunTransaction
-
-# A connection that a body has left alone for longer may have been closed by then.
-IDLE_SECONDS = 5
 
 
 class Run:
@@ -64,15 +59,6 @@ class Run:
         # Last: the row's lock is held for the length of one statement.
         settle.complete(self.claim)
 
-    def drop_dead_connection(self) -> None:
-        """Close the connection where it was left alone for long, and does not answer."""
-        connection = connections[configuration.database()]
-        is_fresh = time.monotonic() - self.claim.since < IDLE_SECONDS
-        if connection.connection is None or connection.in_atomic_block or is_fresh:
-            return
-        if not connection.is_usable():
-            connection.close()
-
     def _atomic(self, call: Callable[[], Any]) -> Any:
         with RunTransaction(self) as completion:
             completion.result = self._called(call)
@@ -83,7 +69,6 @@ class Run:
         self.cancel_statement = fresh.canceller()
         result = self._called(call)
         if not self.is_completed:
-            self.drop_dead_connection()
             with RunTransaction(self) as completion:
                 completion.result = result
         return result

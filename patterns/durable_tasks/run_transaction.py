@@ -6,15 +6,20 @@ transaction it would roll back.
 """
 
 import sys
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from django.db import connections, transaction
 
 from . import configuration, fresh, raised, sessions
+from .errors import CompletingMisused
 
 if TYPE_CHECKING:
     from .run import Run
+
+# A connection that a body has left alone for longer may have been closed by then.
+IDLE_SECONDS = 5
 
 
 class Completion:
@@ -35,7 +40,12 @@ class RunTransaction:
         self._block = transaction.atomic(using=configuration.database(), durable=True)
 
     def __enter__(self) -> Completion:
-        """Begin; what raises here leaves nothing open."""
+        """Begin; what raises here leaves nothing open.
+
+        Raises `CompletingMisused` where autocommit is off: Django leaves the COMMIT to the caller.
+        """
+        self._refuse_without_autocommit()
+        self._drop_dead_connection()
         self._block.__enter__()
         try:
             self._name()
@@ -61,6 +71,22 @@ class RunTransaction:
             raise
         self._run.is_in_doubt = True  # until COMMIT has been answered
         self._block.__exit__(None, None, None)
+
+    def _refuse_without_autocommit(self) -> None:
+        connection = connections[configuration.database()]
+        if not connection.in_atomic_block and not connection.get_autocommit():
+            raise CompletingMisused(
+                f"{self._run.task.name} ends with autocommit off, so nothing would be committed."
+                " Call commit() and set_autocommit(True) before, or use transaction.atomic()."
+            )
+
+    def _drop_dead_connection(self) -> None:
+        connection = connections[configuration.database()]
+        is_fresh = time.monotonic() - self._run.claim.since < IDLE_SECONDS
+        if connection.connection is None or connection.in_atomic_block or is_fresh:
+            return
+        if not connection.is_usable():
+            connection.close()
 
     def _name(self) -> None:
         with connections[configuration.database()].cursor() as cursor:

@@ -3,6 +3,7 @@
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from celery.exceptions import Ignore
 from django.db import connections, transaction
 
 from . import configuration, lease
@@ -32,10 +33,15 @@ class Completing:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Commit, or roll back what has raised."""
-        self._transaction.__exit__(kind, error, traceback)
-        if error is None:
-            self._run.is_completed = True
+        """Commit, or roll back what has raised; after an `Ignore` what was done stays."""
+        run = self._run
+        run.ignored = error if isinstance(error, Ignore) else None
+        try:
+            self._transaction.__exit__(kind, None if run.ignored is error else error, traceback)
+        finally:
+            run.ignored = None  # it goes on to the body, which may catch it
+        if error is None or isinstance(error, Ignore):
+            run.is_completed = True
             lease.let_go()  # there is no row to renew: the watchdog would end this process
 
 

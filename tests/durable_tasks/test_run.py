@@ -1,10 +1,12 @@
 """How a run ends: what is committed, what is kept as failed, and what the worker survives."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from celery.exceptions import Ignore
 from django.db import transaction
 from durable_shop import ends, tasks
 from durable_shop.celery import app
@@ -138,6 +140,28 @@ def test_a_body_that_has_left_autocommit_off_has_failed(
     tasks.write_note.delay("the next one")
     run_as_a_worker(app, TaskRow.objects.get())
     assert (notes(), TaskRow.objects.count()) == (["the next one"], 0)
+
+
+@pytest.fixture
+def ignored_in_completing() -> Iterator[Any]:
+    @app.task(name="run.ignored_in_completing", atomic=False, bind=True, shared=False)
+    def task(self: Any, is_caught: bool) -> None:
+        with suppress(*[Ignore] * is_caught), self.completing():
+            tasks.write("recorded")
+            raise Ignore("nothing more to do")
+
+    yield task
+    app.tasks.unregister(task.name)
+
+
+@pytest.mark.parametrize("is_caught", [True, False])
+def test_what_a_completing_block_did_before_it_raised_ignore_stays(
+    ignored_in_completing: Any, is_caught: bool
+) -> None:
+    """As in an atomic task; and no next step follows."""
+    (ignored_in_completing.s(is_caught) | tasks.chained.s("never")).delay()
+    run_as_a_worker(app, TaskRow.objects.get())
+    assert (notes(), TaskRow.objects.count()) == (["recorded"], 0)
 
 
 def test_a_retry_may_change_the_arguments(start_relay: Start, start_worker: Start) -> None:

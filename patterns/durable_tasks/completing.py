@@ -48,8 +48,13 @@ class Completing:
 class OnlyATransaction:
     """`completing()` of a body that was called directly."""
 
-    def __init__(self) -> None:
-        """Nothing is open yet."""
+    def __init__(self, name: str) -> None:
+        """Nothing is open yet. Raises `CompletingMisused` in a thread of a body that has a row."""
+        if lease.is_of_another_thread(name):  # Celery's request is the other one's
+            raise CompletingMisused(
+                f"{name} completes in a thread of its own, where its row cannot end with it."
+                " Leave the thread first, and complete in the body's own."
+            )
         self._block = transaction.atomic(using=configuration.database())
 
     def __enter__(self) -> Completion:

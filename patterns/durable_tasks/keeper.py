@@ -33,6 +33,7 @@ class Keeper(threading.Thread):
         self.pid = os.getpid()
         self.lock = threading.Lock()
         self.current: Claim | None = None
+        self.runs_in = 0  # the thread that keeps it
         self.renew_at = self.give_up_at = 0.0
         self.watchdog = Watchdog()  # touched under the lock alone
         self.misses = 0
@@ -47,7 +48,7 @@ class Keeper(threading.Thread):
             self.renew_at = claim.since + configuration.lease_seconds() * RENEW_SHARE
             self.give_up_at = claim.since + lasting
             self.misses = 0
-            self.current = claim
+            self.current, self.runs_in = claim, threading.get_ident()
         return True
 
     def drop(self) -> None:

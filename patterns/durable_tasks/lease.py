@@ -1,6 +1,7 @@
 """Keep the lease of the running task; a watchdog ends this process before a lease that it lost."""
 
 import os
+import threading
 from typing import Any
 
 from celery import signals
@@ -39,6 +40,15 @@ def let_go() -> None:
     """Hold the lease of this process' run no more: it has committed, and may go on as it likes."""
     if _keepers and _keepers[-1].pid == os.getpid():
         _keepers[-1].drop()
+
+
+def is_of_another_thread(name: str) -> bool:
+    """Tell whether a task of this name runs in this process, and not in the calling thread."""
+    if not _keepers or _keepers[-1].pid != os.getpid():
+        return False
+    held = _keepers[-1].current
+    is_here = _keepers[-1].runs_in == threading.get_ident()
+    return held is not None and held.name == name and not is_here
 
 
 @signals.task_prerun.connect

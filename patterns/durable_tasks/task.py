@@ -101,11 +101,11 @@ class DurableTask(Asking, Retrying, ClosedDoors):  # pyright: ignore[reportIncom
 
         What it changes, the next steps it enqueues and the end of the task commit together. Crash
         before the commit: the task runs again, and asks the outside again with the same key.
-        Raises `ClaimLost`, after which nothing of the block is kept. Called directly, without a
-        row, it is a transaction.
+        Raises `ClaimLost`, after which nothing of the block is kept, and `CompletingMisused` in a
+        thread that the body has started. Called directly, without a row, it is a transaction.
         """
         run = self.request.get(RUN)
-        return run.completing() if run is not None else OnlyATransaction()
+        return run.completing() if run is not None else OnlyATransaction(str(self.name))
 
     def attempt_fails(self, run: Run, error: BaseException) -> None:
         """Do nothing; told why an attempt fails or is retried, rolled back and not written yet.

@@ -47,7 +47,9 @@ def test_a_block_that_was_interrupted_in_its_own_exit_poisons_no_later_task(
         assert not TaskRow.objects.exists()
 
 
-@pytest.mark.parametrize("begin", [Run.completing, RunTransaction, lambda _: OnlyATransaction()])
+@pytest.mark.parametrize(
+    "begin", [Run.completing, RunTransaction, lambda _: OnlyATransaction("late")]
+)
 def test_a_block_that_was_interrupted_as_it_began_rolls_back_no_later_task(
     begin: Callable[[Run], AbstractContextManager[Any]],
 ) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,9 +13,10 @@ from typing import Any
 import pytest
 from celery.exceptions import Ignore
 from django.db import OperationalError, connection
-from durable_shop import ends
+from durable_shop import ends, tasks
 
 from patterns.durable_tasks import configuration, fresh, lease
+from patterns.durable_tasks.errors import CompletingMisused
 from patterns.durable_tasks.keeper import Keeper
 from patterns.durable_tasks.models import TaskRow
 from tests.durable_tasks.conftest import Start, all_done, notes
@@ -172,6 +174,17 @@ def test_a_run_that_ends_while_its_lease_is_renewed_leaves_no_watchdog_behind(
     keeper.rest()
     keeper._renew(claim)
     assert keeper.watchdog.acts_at == 0
+
+
+@pytest.mark.usefixtures("keeper")
+def test_completing_in_a_thread_of_the_body_says_what_to_do() -> None:
+    """Celery's request is that of a thread: its effect would commit without the task's end."""
+    claim = replace(running(), name=tasks.contact.name)
+    with ThreadPoolExecutor(1) as thread, lease.Kept(claim, None):
+        tasks.contact.completing()  # called as a function in the body's own thread
+        with pytest.raises(CompletingMisused, match="in a thread of its own"):
+            thread.submit(tasks.contact.completing).result()
+        thread.submit(tasks.write_note.completing).result()  # of another task
 
 
 def test_a_plain_task_that_a_durable_one_runs_itself_leaves_its_watchdog_armed(

@@ -27,6 +27,7 @@ class Run:
         self.keeps_arguments = False  # what is retried next names none of its own
         # An ordinary task that is replayed by its row runs as it always does: in no transaction.
         self.is_atomic = task.atomic and task.durable
+        self.unpublished: next_steps.Unpublished = []
         self.cancel_statement: Callable[[], None] = lambda: None
 
     def body(self, told: Callable[[], None], call: Callable[[], Any]) -> Any:
@@ -53,11 +54,13 @@ class Run:
         if self.decision is not None:  # retry(throw=False), or a caught one: the next run does it
             when: Any = self.decision.due_at or self.decision.delay_seconds
             raise Retry(when=when)
+        unpublished: next_steps.Unpublished = []
         if self.ignored is None:
             next_steps.refuse_unkept(self.task, result)
-            next_steps.enqueue(self.task, self.claim, result)
+            unpublished = next_steps.enqueue(self.task, self.claim, result)
         # Last: the row's lock is held for the length of one statement.
         settle.complete(self.claim)
+        self.unpublished = unpublished  # not of an end that found another one's
 
     def _atomic(self, call: Callable[[], Any]) -> Any:
         with RunTransaction(self) as completion:

@@ -96,8 +96,7 @@ class Guard:
     def look_once(self, then: Then = lambda refusal: None) -> None:
         """Look, and keep what was seen.
 
-        A broker that is away leaves it as it was, and so does one that may become ours: each new
-        connection is refused meanwhile, and a later look tells.
+        A broker that is away, or may become ours, leaves it as it was: a later look tells.
         """
         try:
             self.look()

@@ -30,7 +30,10 @@ class TaskEnded(Exception):
 
 
 class CompletingMisused(RuntimeError):
-    """`completing()` where it cannot be: an atomic task, twice, or in an open transaction."""
+    """A task that cannot end here: it is atomic or has ended, or nothing of it would be committed.
+
+    As in a transaction of the caller's own, or with autocommit off.
+    """
 
 
 class TasksHeld(Exception):

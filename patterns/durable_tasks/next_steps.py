@@ -3,6 +3,7 @@
 Next steps are enqueued in the transaction that ends the step before.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,8 @@ from .claim import Claim
 from .refusals import is_durable
 from .row_options import read_options
 
+logger = logging.getLogger(__name__)
+
 
 def refuse_unkept(task: "Task[Any, Any]", result: Any) -> None:
     """Raise `EncodeError` for a result that the result backend would not take.
@@ -29,40 +32,59 @@ def refuse_unkept(task: "Task[Any, Any]", result: Any) -> None:
         task.backend.encode(result)
 
 
-def enqueue(task: "Task[Any, Any]", claim: Claim, result: Any) -> None:
-    """Enqueue what follows a task, with its result as Celery would.
+# Each publishes a plain next step and takes itself out: they are called once.
+Unpublished = list[Callable[[], None]]
+
+
+def enqueue(task: "Task[Any, Any]", claim: Claim, result: Any) -> Unpublished:
+    """Enqueue what follows a task, with its result as Celery would; return what the commit calls.
 
     Crash or rollback: neither the task has ended nor are its next steps enqueued; of a group all
     are, or none. A next step that is a plain task is published after the commit, and lost with the
     process between the two.
     """
+    unpublished: Unpublished = []
     if not claim.options:
-        return
+        return unpublished
     options = read_options(claim.options)
     family = {"parent_id": str(claim.id), "root_id": options.get("root_id") or str(claim.id)}
     for link in options.get("link", ()):
-        _enqueue(signature(link, app=task.app), result, family)
+        _enqueue(signature(link, app=task.app), result, family, unpublished)
     if steps := options.get("chain"):
         *later, following = steps
         rest = {"chain": later} if later else {}
-        _enqueue(signature(following, app=task.app), result, {**rest, **family})
+        _enqueue(signature(following, app=task.app), result, {**rest, **family}, unpublished)
+    return unpublished
 
 
-def _enqueue(step: Any, result: Any, options: dict[str, Any]) -> None:
+def publish(unpublished: Unpublished) -> None:
+    """Publish what the commit has not, since its answer was lost; an error is logged, as by it."""
+    for each in list(unpublished):
+        try:
+            each()
+        except Exception:
+            logger.exception("A plain next step was not published.")
+
+
+def _enqueue(step: Any, result: Any, options: dict[str, Any], unpublished: Unpublished) -> None:
     for part, is_row in _parts(step):
         if is_row:
             part.apply_async((result,), **options)
         else:  # the broker is not touched while the row is locked, nothing is sent for a rollback
-            publish = _publishing(part, result, options)
-            transaction.on_commit(publish, using=configuration.database(), robust=True)
+            publishing = _publishing(part, result, options, unpublished)
+            transaction.on_commit(publishing, using=configuration.database(), robust=True)
 
 
-def _publishing(step: Any, result: Any, options: dict[str, Any]) -> Callable[[], None]:
+def _publishing(
+    step: Any, result: Any, options: dict[str, Any], unpublished: Unpublished
+) -> Callable[[], None]:
     """Return a function, not a partial: of one that raises Django logs the name."""
 
     def publish() -> None:
+        unpublished.remove(publish)  # first: one that raises may have reached the broker
         step.apply_async((result,), **options)
 
+    unpublished.append(publish)
     return publish
 
 

@@ -14,7 +14,7 @@ from celery.exceptions import (
 )
 from celery.worker import state
 
-from . import commit_errors, settle
+from . import commit_errors, next_steps, settle
 from .error_text import words
 from .errors import ClaimLost, TaskEnded
 
@@ -111,6 +111,7 @@ def _not_ours(run: "Run", error: BaseException) -> None:
             "%s[%s] had committed; raised after that: %s",
             *(run.claim.name, run.claim.id, words(error)),
         )
+        next_steps.publish(run.unpublished)  # Django has called nothing after such a COMMIT
         return
     lost = f"{run.claim.name}[{run.claim.id}] was taken over; dropped: {words(error)}"
     logger.error("%s", lost)

@@ -1,20 +1,21 @@
 """The base of a durable task: `delay()` inserts a row, a worker claims it, its end deletes it."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, Self
 
 from celery import Celery, Task
 from celery.exceptions import Ignore
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError
 
-from . import arguments, claim, configuration, fresh, lease, refusals, settle
+from . import arguments, claim, fresh, lease, refusals, settle
 from .asking import Asking
+from .completing import OnlyATransaction
 from .doors import ClosedDoors
 from .error_text import words
 from .marks import PUBLICATION, RUN
 from .retry import Retrying
-from .run import Completion, Run
+from .run import Run
+from .run_transaction import Completion
 
 CELERYS_OWN = "celery."
 
@@ -74,7 +75,7 @@ class DurableTask(Asking, Retrying, ClosedDoors):  # pyright: ignore[reportIncom
         if claimed is None:
             raise Ignore("There is nothing to start: another message or worker has this task.")
         limit = (self.request.timelimit or (None,))[0] or self.time_limit
-        with lease.kept(claimed, limit):
+        with lease.Kept(claimed, limit):
             return self.run_claimed(Run(self, claimed, settle.write_fresh))
 
     def run_claimed(self, run: Run) -> Any:
@@ -104,11 +105,11 @@ class DurableTask(Asking, Retrying, ClosedDoors):  # pyright: ignore[reportIncom
 
         What it changes, the next steps it enqueues and the end of the task commit together. Crash
         before the commit: the task runs again, and asks the outside again with the same key.
-        Raises `ClaimLost`, after which nothing of the block is kept. Called directly, without a
-        row, it is a transaction.
+        Raises `ClaimLost`, after which nothing of the block is kept, and `CompletingMisused` in a
+        thread that the body has started. Called directly, without a row, it is a transaction.
         """
         run = self.request.get(RUN)
-        return run.completing() if run is not None else _only_a_transaction()
+        return run.completing() if run is not None else OnlyATransaction(str(self.name))
 
     def attempt_fails(self, run: Run, error: BaseException) -> None:
         """Do nothing; told why an attempt fails or is retried, rolled back and not written yet.
@@ -130,10 +131,3 @@ class DurableTask(Asking, Retrying, ClosedDoors):  # pyright: ignore[reportIncom
             return claim.claim(str(self.request.id), publication, str(self.request.hostname))
         except (OperationalError, InterfaceError) as error:
             raise Ignore(f"Not claimed; the task's row is there: {words(error)}") from error
-
-
-@contextmanager
-def _only_a_transaction() -> Iterator[Completion]:
-    """`completing()` of a body that was called directly."""
-    with transaction.atomic(using=configuration.database()):
-        yield Completion()

@@ -1,6 +1,6 @@
 """Workers whose relay waits for nothing, and whose session with PostgreSQL a fault ends."""
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 from uuid import uuid4
 
@@ -20,13 +20,13 @@ def work_off(app: Celery, fault: Fault) -> None:
     for _ in range(MOST_ROUNDS):
         rows = list(TaskRow.objects.exclude(state=State.FAILED))
         for row in rows:
-            _run(app, row, fault)
+            run_as_a_worker(app, row, fault)
         if not rows:
             return
     raise AssertionError(f"Not worked off: {list(TaskRow.objects.values())}")
 
 
-def _run(app: Celery, row: TaskRow, fault: Fault) -> None:
+def run_as_a_worker(app: Celery, row: TaskRow, fault: Fault | None = None) -> None:
     """Publish a row anew, whatever the last run has made of it, and run it as a worker does."""
     publication = uuid4()
     TaskRow.objects.filter(pk=row.pk).update(
@@ -36,7 +36,8 @@ def _run(app: Celery, row: TaskRow, fault: Fault) -> None:
     # As the message has it: no arguments, no retries.
     task.push_request(id=str(row.pk), args=(), kwargs={}, retries=0, called_directly=False)
     try:
-        with fault.armed(), suppress(Exception):  # whatever it is, its row says it
+        armed = fault.armed() if fault else nullcontext()
+        with armed, suppress(Exception):  # whatever it is, its row says it
             claimed = claim.claim(str(row.pk), str(publication), "test")
             if claimed is not None:
                 task.run_claimed(Run(task, claimed, settle.write_fresh))

@@ -1,23 +1,32 @@
 """A time limit that strikes in the worst place, and a durable message that cannot be a task."""
 
+import gc
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from celery import signals
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
 from durable_shop import ends, tasks
 from durable_shop.models import Note
 
-from patterns.durable_tasks import fresh, malformed
+from patterns.durable_tasks import fresh, lease, malformed
 from patterns.durable_tasks.claim import Claim
+from patterns.durable_tasks.completing import OnlyATransaction
 from patterns.durable_tasks.models import State, TaskRow
 from patterns.durable_tasks.run import Run
+from patterns.durable_tasks.run_transaction import RunTransaction
 from tests.durable_tasks.conftest import Start, notes
+from tests.durable_tasks.test_lease import keeper
+from tests.durable_tasks.test_settle import running
 from tests.servers import eventually
+
+__all__ = ["keeper"]  # a fixture
 
 
 def test_a_block_that_was_interrupted_in_its_own_exit_poisons_no_later_task(
@@ -36,6 +45,41 @@ def test_a_block_that_was_interrupted_in_its_own_exit_poisons_no_later_task(
     assert not fresh.is_stuck()
     with transaction.atomic(durable=True):
         assert not TaskRow.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "begin", [Run.completing, RunTransaction, lambda _: OnlyATransaction("late")]
+)
+def test_a_block_that_was_interrupted_as_it_began_rolls_back_no_later_task(
+    begin: Callable[[Run], AbstractContextManager[Any]],
+) -> None:
+    """Its last reference is a traceback's, which the garbage collector finds some time later."""
+    block = begin(run_of(is_atomic=False))
+    block.__enter__()  # and the time limit strikes before its first line
+    fresh.drop_own()
+    with transaction.atomic(durable=True):
+        tasks.write("first")
+        del block
+        gc.collect()
+        tasks.write("second")
+    assert notes() == ["first", "second"]
+
+
+@pytest.mark.usefixtures("keeper")
+def test_a_lease_that_was_interrupted_as_it_began_is_held_until_its_task_ends_and_no_longer() -> (
+    None
+):
+    interrupted, later = running(), running()
+    block = lease.Kept(interrupted, None)
+    block.__enter__()
+    signals.task_postrun.send(None, task_id=str(uuid4()))  # of one that it runs itself
+    assert lease._keeper().current is interrupted
+    signals.task_postrun.send(None, task_id=str(interrupted.id))
+    assert lease._keeper().current is None
+    with lease.Kept(later, None):
+        del block
+        gc.collect()
+        assert lease._keeper().current is later
 
 
 LATE = {
@@ -85,18 +129,24 @@ def test_a_statement_is_stopped_while_its_connection_is_open(
     def body() -> None:
         raw: Any = connection.connection
         raw.pgconn.send_query(b"SELECT pg_sleep(120)")
+        eventually(lambda: working() == 1)  # what has not begun cannot be stopped
         raise SoftTimeLimitExceeded
 
     own = fresh.canceller
     monkeypatch.setattr(fresh, "canceller", canceller)
-    task: Any = SimpleNamespace(atomic=True, durable=True, name="late", max_retries=None)
+    with pytest.raises(SoftTimeLimitExceeded):
+        run_of(is_atomic=True).body(lambda: None, body)
+    assert are_closed[0] is False
+    eventually(lambda: working() == 0)
+
+
+def run_of(is_atomic: bool) -> Run:
+    """Return a run of no row, whose end is written nowhere."""
+    task: Any = SimpleNamespace(atomic=is_atomic, durable=True, name="late", max_retries=None)
     task.attempt_fails = task.attempt_failed = lambda *_: None
     values = {"name": "late", "queue": "", "arguments": "", "options": ""}
     claim = Claim(id=uuid4(), token=uuid4(), retries=0, crashes=0, **values)
-    with pytest.raises(SoftTimeLimitExceeded):
-        Run(task, claim, lambda *_: 1).body(lambda: None, body)
-    assert are_closed[0] is False
-    eventually(lambda: working() == 0)
+    return Run(task, claim, lambda *_: 1)
 
 
 ENDED = (State.SCHEDULED, State.FAILED)
@@ -104,13 +154,11 @@ ENDED = (State.SCHEDULED, State.FAILED)
 
 def working() -> int:
     """Return how many sessions still run the long statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE %s AND state = 'active'"
-            " AND pid <> pg_backend_pid()",
-            ["%pg_sleep(120)%"],
-        )
-        return int(cursor.fetchone()[0])
+    asked = (
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE %s AND state = 'active'"
+        " AND pid <> pg_backend_pid()"
+    )
+    return int(fresh.execute(asked, ["%pg_sleep(120)%"])[0][0])
 
 
 def test_a_durable_message_that_cannot_be_a_task_fails_its_own_row(database: None) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,10 +14,11 @@ from typing import Any
 import pytest
 from celery.exceptions import Ignore
 from django.db import OperationalError, connection
-from durable_shop import ends
+from durable_shop import ends, tasks
 
 from patterns.durable_tasks import configuration, fresh, lease
-from patterns.durable_tasks.lease import Keeper
+from patterns.durable_tasks.errors import CompletingMisused
+from patterns.durable_tasks.keeper import RENEW_SHARE, Keeper
 from patterns.durable_tasks.models import TaskRow
 from tests.durable_tasks.conftest import Start, all_done, notes
 from tests.durable_tasks.test_recovery import pid_of
@@ -133,7 +135,7 @@ def keeper(monkeypatch: pytest.MonkeyPatch) -> Iterator[Keeper]:
 def test_a_body_does_not_begin_once_its_lease_has_ended() -> None:
     """As where the process was frozen between the claim and its body."""
     late = replace(running(), since=time.monotonic() - configuration.lease_seconds())
-    with pytest.raises(Ignore, match="ended before its body began"), lease.kept(late, None):
+    with pytest.raises(Ignore, match="ended before its body began"), lease.Kept(late, None):
         pytest.fail("it has begun")
 
 
@@ -142,7 +144,7 @@ def test_a_run_whose_row_is_anothers_by_now_says_so_once(
 ) -> None:
     claim = running()
     taken_over(claim)
-    with lease.kept(claim, None):
+    with lease.Kept(claim, None):
         keeper._renew(claim)
         assert "taken over" not in caplog.text  # perhaps its own run has ended the row just now
         keeper._renew(claim)
@@ -158,7 +160,7 @@ def test_a_database_that_does_not_answer_leaves_the_watchdog_to_end_the_process(
 
     monkeypatch.setattr(fresh, "execute", is_away)
     claim = running()
-    with lease.kept(claim, None):
+    with lease.Kept(claim, None):
         acts_at = keeper.watchdog.acts_at
         keeper._renew(claim)
         assert keeper.watchdog.acts_at == acts_at > 0
@@ -169,18 +171,29 @@ def test_a_run_that_ends_while_its_lease_is_renewed_leaves_no_watchdog_behind(
     keeper: Keeper,
 ) -> None:
     claim = running()
-    with lease.kept(claim, None):
+    with lease.Kept(claim, None):
         pass
     keeper.rest()
     keeper._renew(claim)
     assert keeper.watchdog.acts_at == 0
 
 
+@pytest.mark.usefixtures("keeper")
+def test_completing_in_a_thread_of_the_body_says_what_to_do() -> None:
+    """Celery's request is that of a thread: its effect would commit without the task's end."""
+    claim = replace(running(), name=tasks.contact.name)
+    with ThreadPoolExecutor(1) as thread, lease.Kept(claim, None):
+        tasks.contact.completing()  # called as a function in the body's own thread
+        with pytest.raises(CompletingMisused, match="in a thread of its own"):
+            thread.submit(tasks.contact.completing).result()
+        thread.submit(tasks.write_note.completing).result()  # of another task
+
+
 def test_a_plain_task_that_a_durable_one_runs_itself_leaves_its_watchdog_armed(
     keeper: Keeper,
 ) -> None:
     plain = SimpleNamespace(request={})
-    with lease.kept(running(), None):
+    with lease.Kept(running(), None):
         lease._rest_for_a_plain_task(plain)
         assert keeper.watchdog.acts_at > 0
     lease._rest_for_a_plain_task(plain)
@@ -193,9 +206,9 @@ def test_a_watchdog_that_gets_no_thread_is_tried_again_at_the_next_look(
     def refuse(*_: Any, **__: Any) -> None:
         raise RuntimeError("unable to start watchdog thread")
 
-    long_ago = time.monotonic() - configuration.lease_seconds() * lease.RENEW_SHARE
+    long_ago = time.monotonic() - configuration.lease_seconds() * RENEW_SHARE
     claim = replace(running(), since=long_ago)
-    with lease.kept(claim, None):
+    with lease.Kept(claim, None):
         with monkeypatch.context() as limited:
             limited.setattr(faulthandler, "dump_traceback_later", refuse)
             keeper._renew(claim)

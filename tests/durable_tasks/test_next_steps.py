@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import psycopg
 import pytest
 from celery import chain, group
 from django.db import transaction
@@ -11,6 +12,7 @@ from durable_shop.celery import app
 from patterns.durable_tasks.models import QueueRow, TaskRow
 from patterns.durable_tasks.testing import run_enqueued
 from tests.durable_tasks.conftest import Start, notes
+from tests.durable_tasks.lost_runs import run_as_a_worker
 from tests.servers import eventually
 
 
@@ -100,3 +102,27 @@ def test_a_plain_next_step_that_no_broker_takes_is_said_and_the_step_before_has_
     (ran,) = run_enqueued(app=app)
     assert (ran.outcome, notes(), TaskRow.objects.count()) == ("completed", ["a"], 0)
     assert "on_commit" in caplog.text
+
+
+def test_a_plain_next_step_is_published_once_where_the_answer_to_the_commit_was_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Django forgets what it was to call after the COMMIT that seems to have failed."""
+    (tasks.write_note.s("a") | tasks.plain.s()).delay()
+    published, lost = [], []
+    commit = psycopg.Connection.commit
+
+    def answer_lost(self: Any) -> None:
+        commit(self)
+        if not lost and not TaskRow.objects.exists():
+            lost.append(self)
+            raise psycopg.OperationalError("the answer was lost")
+
+    monkeypatch.setattr(type(app), "send_task", lambda *args, **_: published.append(args[1]))
+    monkeypatch.setattr(psycopg.Connection, "commit", answer_lost)
+    run_as_a_worker(app, TaskRow.objects.get())
+    assert lost
+    assert (notes(), published) == (["a"], [tasks.plain.name])
+    (tasks.write_note.s("b") | tasks.plain.s()).delay()
+    run_as_a_worker(app, TaskRow.objects.get())
+    assert published == [tasks.plain.name] * 2

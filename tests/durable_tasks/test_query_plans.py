@@ -15,8 +15,8 @@ from patterns.durable_tasks import (
     claim,
     discovery,
     figures,
+    keeper,
     lag,
-    lease,
     listening,
     lost,
     malformed,
@@ -210,7 +210,7 @@ def statements_on_a_fresh_connection() -> dict[str, tuple[str, Any]]:
     process = [running.pk, running.publication, running.process]
     unknown_task = {"pause": 1, "limit": 60, "error": "x", "worker": "x", "id": message[0]}
     return {
-        "a lease is renewed": (lease._RENEW, [60, *run]),
+        "a lease is renewed": (keeper._RENEW, [60, *run]),
         "a paused message is put back": (claim._PUT_BACK_PAUSED, message),
         "an expired one fails": (claim._EXPIRE, message),
         "an unknown one is put back": (

@@ -1,11 +1,19 @@
 """How a run ends: what is committed, what is kept as failed, and what the worker survives."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import pytest
+from celery.exceptions import Ignore
+from django.db import transaction
 from durable_shop import ends, tasks
+from durable_shop.celery import app
 
-from patterns.durable_tasks.models import TaskRow
+from patterns.durable_tasks.models import State, TaskRow
 from tests.durable_tasks.conftest import Start, all_done, notes
+from tests.durable_tasks.lost_runs import run_as_a_worker
 from tests.servers import eventually
 
 
@@ -102,6 +110,58 @@ def test_completing_misused_says_what_to_do(start_relay: Start, start_worker: St
     assert "Leave that one first" in errors
     assert "set atomic=False" in errors
     assert not TaskRow.objects.exclude(state=4).exists()
+
+
+@pytest.fixture
+def without_autocommit() -> Iterator[Any]:
+    @app.task(name="run.without_autocommit", atomic=False, bind=True, shared=False)
+    def task(self: Any, completes: bool) -> None:
+        transaction.set_autocommit(False)
+        tasks.write("never committed")
+        if completes:
+            with self.completing():
+                tasks.write("neither")
+
+    yield task
+    app.tasks.unregister(task.name)
+
+
+@pytest.mark.parametrize("completes", [True, False])
+def test_a_body_that_has_left_autocommit_off_has_failed(
+    without_autocommit: Any, completes: bool
+) -> None:
+    """Django's `atomic()` commits nothing then, and says nothing."""
+    without_autocommit.delay(completes)
+    run_as_a_worker(app, TaskRow.objects.get())
+    row = TaskRow.objects.get()
+    assert (row.state, row.exception, notes()) == (State.FAILED, "CompletingMisused", [])
+    assert "Call commit() and set_autocommit(True) before" in row.error
+    row.delete()
+    tasks.write_note.delay("the next one")
+    run_as_a_worker(app, TaskRow.objects.get())
+    assert (notes(), TaskRow.objects.count()) == (["the next one"], 0)
+
+
+@pytest.fixture
+def ignored_in_completing() -> Iterator[Any]:
+    @app.task(name="run.ignored_in_completing", atomic=False, bind=True, shared=False)
+    def task(self: Any, is_caught: bool) -> None:
+        with suppress(*[Ignore] * is_caught), self.completing():
+            tasks.write("recorded")
+            raise Ignore("nothing more to do")
+
+    yield task
+    app.tasks.unregister(task.name)
+
+
+@pytest.mark.parametrize("is_caught", [True, False])
+def test_what_a_completing_block_did_before_it_raised_ignore_stays(
+    ignored_in_completing: Any, is_caught: bool
+) -> None:
+    """As in an atomic task; and no next step follows."""
+    (ignored_in_completing.s(is_caught) | tasks.chained.s("never")).delay()
+    run_as_a_worker(app, TaskRow.objects.get())
+    assert (notes(), TaskRow.objects.count()) == (["recorded"], 0)
 
 
 def test_a_retry_may_change_the_arguments(start_relay: Start, start_worker: Start) -> None:

@@ -1,0 +1,1 @@
+{{ pattern("durable_tasks/completing.py") }}

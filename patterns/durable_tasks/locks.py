@@ -17,7 +17,7 @@ LOCK_SECONDS = 3
 # Between a relay's statements pass milliseconds. One that is frozen there, or whose machine is
 # gone, must not keep the rows that it had in hand.
 IDLE_SECONDS = 10
-# Between a person's run the tasks' own hooks, which may do more.
+# Between a person's and beat's run the tasks' own hooks, which may do more.
 IDLE_SECONDS_OF_HOOKS = 60
 LOCK_NOT_AVAILABLE = "55P03"
 LOCK_REMEDY = (
@@ -30,8 +30,8 @@ BOUNDED = f"""
 set_config('lock_timeout', '{LOCK_SECONDS}s', true),
     set_config('idle_in_transaction_session_timeout', '{IDLE_SECONDS}s', true)
 """
-_BOUND_OWN = f"""
-SELECT set_config('lock_timeout', '{LOCK_SECONDS}s', true),
+BOUNDED_AROUND_HOOKS = f"""
+set_config('lock_timeout', '{LOCK_SECONDS}s', true),
     set_config('idle_in_transaction_session_timeout', '{IDLE_SECONDS_OF_HOOKS}s', true)
 """
 _BOUND = f"""
@@ -40,11 +40,11 @@ SELECT current_setting('lock_timeout'), set_config('lock_timeout', '{LOCK_SECOND
 
 
 @contextmanager
-def bounded() -> Iterator[Any]:
-    """Give a relay's cursor in a transaction that waits seconds, and holds nothing if frozen."""
+def bounded(bounds: str = BOUNDED) -> Iterator[Any]:
+    """Give a cursor in a transaction that waits seconds, and holds nothing for long if frozen."""
     database = configuration.database()
     with transaction.atomic(using=database), connections[database].cursor() as cursor:
-        cursor.execute(f"SELECT {BOUNDED}")
+        cursor.execute(f"SELECT {bounds}")
         yield cursor
 
 
@@ -59,7 +59,7 @@ def bounded_for_people() -> Iterator[Any]:
     is_callers = connections[database].in_atomic_block
     try:
         with transaction.atomic(using=database), connections[database].cursor() as cursor:
-            cursor.execute(_BOUND if is_callers else _BOUND_OWN)
+            cursor.execute(_BOUND if is_callers else f"SELECT {BOUNDED_AROUND_HOOKS}")
             before = cursor.fetchone()[0]
             yield cursor
             if is_callers:  # what it waits for afterwards is its own affair

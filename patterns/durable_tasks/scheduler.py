@@ -5,26 +5,24 @@ and does nothing; a beat that is killed between the two has done neither.
 """
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from heapq import heappush
 from typing import Any
 
-from celery.beat import SchedulingError
-from celery.schedules import crontab
-from celery.utils.time import maybe_make_aware
-from django.db import InterfaceError, OperationalError, ProgrammingError, connections, transaction
+from celery.beat import SchedulingError, event_t
+from django.db import InterfaceError, OperationalError, ProgrammingError, connections
 
-from . import configuration, unsent
+from . import configuration, locks, unsent
+from .due_times import due_time
 from .ending import end_in_time
 
 logger = logging.getLogger(__name__)
 
 # The last is a table that is missing: beat was started before the migrations.
 AWAY = (OperationalError, InterfaceError, ProgrammingError)
-# How soon beat looks again after the database was away.
+# How soon beat looks again after the database was away, and at an entry that was put off.
 PAUSE_SECONDS = 5.0
-EPOCH = datetime.fromtimestamp(0, UTC)
-# A schedule for the 29th of February finds its last match within eight years.
-LONGEST_WAY_BACK = timedelta(days=8 * 366 + 1)
+PRIORITY = 5  # Celery's beat gives every entry the same
 
 _FIRST = """
 INSERT INTO durable_tasks_firing (entry, due_at) VALUES (%s, %s)
@@ -38,31 +36,33 @@ class DurableScheduler:
     Crash: a firing and its task are there, or neither, and the entry fires when beat is back.
     Duplicate: of two beats, the first that commits enqueues; interval entries fire once in each
     span of their interval's length, counted from 1970. Rollback: the entry is due again as soon as
-    the database is back; SIGTERM ends beat in three seconds, whatever the database does. A plain
-    task (`durable = False`) is sent once as well. What could not be sent, its broker being away or
-    its queue full, is a failed row, one an entry.
+    the database is back, or ends to be locked; the others fire meanwhile. SIGTERM ends beat in
+    three seconds, whatever the database does. A plain task (`durable = False`) is sent by one beat
+    as well; where the COMMIT fails after it was sent, it is sent again. What could not be sent (its
+    broker is away, its queue full, a question that it asks is refused) is a failed row, one an
+    entry.
     """
 
     # Celery connects to the broker before it sends, and waits for it. Durable tasks do not need it;
     # a plain one takes a connection from the app's pool.
     producer = None
     _is_started = False
+    _in_hand: Any = None  # the entry that is being fired: off the heap, and not on it again yet
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Send what is due; return the seconds until the next look."""
         if not self._is_started:  # beat has set its signal handlers by now
             self._is_started = True
             end_in_time()
+        self._in_hand = None
         try:
             return float(super().tick(*args, **kwargs))  # type: ignore[misc]  # of the scheduler
         except AWAY as error:
-            logger.warning("The database does not answer, nothing is sent: %s", error)
-            connections.close_all()
-            self._heap = None  # the entry was taken off it, and is still due
-            return PAUSE_SECONDS
+            return self._put_off(error)
 
     def reserve(self, entry: Any) -> Any:
         """Fire an entry, then count it as done: in this order, so that no firing is lost."""
+        self._in_hand = entry
         self._fire(entry)
         return super().reserve(entry)  # type: ignore[misc]
 
@@ -77,16 +77,19 @@ class DurableScheduler:
     def _fire(self: Any, entry: Any) -> None:
         """Enqueue an entry's task unless another beat did. Raises what `AWAY` holds."""
         try:
-            with transaction.atomic(using=configuration.database()):
+            # A lazy argument and `message_headers()` are the project's own, and take their time.
+            with locks.bounded(locks.BOUNDED_AROUND_HOOKS):
                 self._enqueue(entry, due_time(entry))
         except AWAY:
             raise
         except Exception as error:
-            if isinstance(error, SchedulingError) and isinstance(error.__context__, AWAY):
-                raise error.__context__ from error
+            wrapped = error.__context__ if isinstance(error, SchedulingError) else None
+            cause = wrapped or error
+            if isinstance(cause, AWAY) and not _is_about_the_entry(cause):
+                raise cause from cause.__cause__  # which has what the server said
             logger.exception("Beat entry %r was not sent; it is tried when next due.", entry.name)
-            cause = error.__context__ if isinstance(error, SchedulingError) else None
-            unsent.keep(self.app, entry, cause or error)
+            if not unsent.keep(self.app, entry, cause) and isinstance(cause, AWAY):
+                raise cause from cause.__cause__  # the database refuses everything
 
     def _enqueue(self: Any, entry: Any, due_at: datetime) -> None:
         if is_first(entry.name, due_at):
@@ -95,49 +98,36 @@ class DurableScheduler:
         else:
             logger.info("Beat entry %r, due at %s, was sent by another beat.", entry.name, due_at)
 
+    def _put_off(self: Any, error: Exception) -> float:
+        """Let what is behind the entry in hand go first; return the seconds until the next look."""
+        entry = self._in_hand
+        if entry is None:
+            self._heap = None  # half read, it may be
+        else:
+            heappush(self._heap, event_t(self._when(entry, PAUSE_SECONDS), PRIORITY, entry))
+        if entry is not None and isinstance(error, OperationalError) and locks.is_refusal(error):
+            seconds, why = PAUSE_SECONDS, str(error).strip()
+            logger.warning("Beat entry %r is tried again in %s s: %s", entry.name, seconds, why)
+            return 0.0
+        logger.warning("The database does not answer, nothing is sent: %s", error)
+        connections.close_all()
+        return PAUSE_SECONDS
+
+
+def _is_about_the_entry(error: BaseException) -> bool:
+    """Tell whether the database is there and has refused what an entry's own enqueuing asked.
+
+    A lock that was waited for in vain is somebody else's: the entry is tried again.
+    """
+    return locks.is_refusal(error) and not locks.is_timeout(error)
+
 
 def is_first(entry: str, due_at: datetime) -> bool:
     """Record a firing in the open transaction; tell whether it was not recorded yet.
 
-    Waits for a transaction of another beat that records the same one. Rollback: not recorded.
+    Waits for a transaction of another beat that records the same one, as long as this one's
+    `lock_timeout`. Rollback: not recorded.
     """
     with connections[configuration.database()].cursor() as cursor:
         cursor.execute(_FIRST, [entry, due_at])
         return cursor.fetchone() is not None
-
-
-def due_time(entry: Any) -> datetime:
-    """Return the time for which an entry fires now: the same in all beats, by their clocks."""
-    plan = entry.schedule
-    now = maybe_make_aware(plan.now()).astimezone(UTC)
-    if isinstance(plan, crontab):
-        return latest_match(plan, now)
-    length = getattr(plan, "run_every", None)
-    if isinstance(length, timedelta) and length > timedelta(0):
-        return EPOCH + (now - EPOCH) // length * length
-    if clocked_time := getattr(plan, "clocked_time", None):  # django-celery-beat's "at this time"
-        return maybe_make_aware(clocked_time).astimezone(UTC)
-    return now.replace(second=0, microsecond=0)
-
-
-def latest_match(plan: crontab, now: datetime) -> datetime:
-    """Return the last time up to now that a crontab matches.
-
-    Not the one after the entry's last run: a beat that was away may have missed several.
-    """
-    way_back = timedelta(minutes=1)
-    while way_back < 2 * LONGEST_WAY_BACK:
-        match = next_match(plan, now - way_back)
-        if match <= now:
-            while (later := next_match(plan, match)) <= now:
-                match = later
-            return match
-        way_back *= 2
-    return now.replace(second=0, microsecond=0)
-
-
-def next_match(plan: crontab, after: datetime) -> datetime:
-    """Return the first time after a time that a crontab matches."""
-    start, forward, _ = plan.remaining_delta(after)
-    found: datetime = (start + forward).astimezone(UTC)
-    return found

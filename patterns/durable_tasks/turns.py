@@ -32,6 +32,7 @@ class Turns:
         self.outage: BaseException | None = None
         # What an earlier relay had marked when it ended is looked for too.
         self._look_at = time.monotonic() + LOOK_AFTER_SECONDS
+        self._newest_look_at = 0.0  # after the newest connection
         self._seen: list[Waiting] = []
         self._look_at_all_by = 0.0
         # Queues of commits that woke it: their tasks are hurried, and what else is due comes later.
@@ -106,7 +107,10 @@ class Turns:
         if self.broker.is_new:
             self.broker.is_new = False
             # Not put off: one queue that is refused makes the connection new each time.
-            self._look_at = self._look_at or now + LOOK_AFTER_SECONDS
+            self._newest_look_at = now + LOOK_AFTER_SECONDS
+            self._look_at = self._look_at or self._newest_look_at
         if self._look_at and now >= self._look_at:
             lost.look_for_all()
-            self._look_at = 0.0  # not before: a database that is away then is asked again
+            # Not before: a database that is away then is asked again. What was sent just before the
+            # newest connection is too new for this look, and is found by one more.
+            self._look_at = self._newest_look_at if self._newest_look_at > now else 0.0

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import redis
 from development.server import Server
 from django.db import InterfaceError, OperationalError, connection
 
-from patterns.durable_tasks import lost
+from patterns.durable_tasks import lost, turns
 from patterns.durable_tasks.marks import PUBLICATION
 from patterns.durable_tasks.models import TaskRow
 from patterns.durable_tasks.relay import Relay
@@ -107,6 +108,21 @@ def test_a_look_that_the_database_does_not_answer_is_made_again(
             relay.turn()
     relay.turn()
     assert len(ids(broker)) == 1
+
+
+def test_each_connection_is_followed_by_a_look_and_puts_no_other_look_off(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what was sent just before the second connection, and lost, would wait for its lease."""
+    clock, looks = [1000.0], list[float]()
+    monkeypatch.setattr(turns, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(lost, "look_for_all", lambda: looks.append(clock[0]))
+    monkeypatch.setattr(relay, "_look_at", 0.0)
+    for second in range(1000, 1030):
+        clock[0] = float(second)
+        relay.broker.is_new = second in (1000, 1004)
+        relay._look_for_all()
+    assert looks == [1005, 1009]
 
 
 @pytest.mark.parametrize("when", WHEN)

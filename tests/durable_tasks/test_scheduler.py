@@ -2,17 +2,16 @@
 
 import os
 import signal
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from socket import gethostname
 from typing import Any
-from zoneinfo import ZoneInfo
+from uuid import uuid4
 
 import pytest
-from celery.beat import ScheduleEntry, Scheduler
-from celery.schedules import crontab, schedule
-from django.db import OperationalError, connection, transaction
+from celery.beat import BeatLazyFunc, ScheduleEntry, Scheduler
+from celery.schedules import schedule
+from django.db import OperationalError, connection, connections, transaction
 from durable_shop.celery import app
 from redis import Redis
 
@@ -22,87 +21,36 @@ from tests.durable_tasks.conftest import Start
 from tests.durable_tasks.test_consumer import database_away
 from tests.servers import eventually
 
-NOON = datetime(2026, 3, 4, 12, 0, 30, tzinfo=UTC)  # a Wednesday
+NOON = datetime(2026, 3, 4, 12, 0, 30, tzinfo=UTC)
 EPOCH = datetime.fromtimestamp(0, UTC)
 # Five years: no test runs over the end of such a span.
 LONG = timedelta(days=5 * 365)
 SECONDS = LONG.total_seconds()
 
 
-def entry(plan: Any) -> ScheduleEntry:
-    return ScheduleEntry(name="entry", task="shop.write_note", schedule=plan, app=app)
+class Beat(scheduler.DurableScheduler, Scheduler):
+    """Celery's own scheduler, made durable, in the test's process."""
+
+    _is_started = True  # it sets no signal handlers here
 
 
-def at(moment: datetime) -> Callable[[], datetime]:
-    return lambda: moment
+def beat_of(*names: str, **args: Any) -> Beat:
+    """Return a beat whose entries are due, in this order; an entry's argument may be given."""
+    beat = Beat(app, lazy=True)
+    for name in names:
+        given = {"name": name, "task": "shop.write_note", "args": (args.get(name, "note"),)}
+        # Its first run was in 2020, as in durable_shop.beat.
+        began = datetime(2020, 1, 1, tzinfo=UTC)
+        beat.schedule[name] = ScheduleEntry(
+            **given, schedule=schedule(LONG, app=app), last_run_at=began, app=app
+        )
+    return beat
 
 
-def due(now: datetime, **fields: Any) -> datetime:
-    return scheduler.due_time(entry(crontab(**fields, nowfun=at(now), app=app)))
-
-
-def test_a_crontab_fires_for_the_minute_that_matched() -> None:
-    assert due(NOON, minute="*") == datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
-    assert due(NOON, minute=0, hour=4) == datetime(2026, 3, 4, 4, 0, tzinfo=UTC)
-    assert due(NOON, minute=59) == datetime(2026, 3, 4, 11, 59, tzinfo=UTC)
-    assert due(NOON, minute=0, hour=0, day_of_week="mon") == datetime(2026, 3, 2, tzinfo=UTC)
-    assert due(NOON, minute=1, hour="*/3") == datetime(2026, 3, 4, 9, 1, tzinfo=UTC)
-    assert due(NOON, minute="*", hour="0-2") == datetime(2026, 3, 4, 2, 59, tzinfo=UTC)
-
-
-def test_a_crontab_of_the_29th_of_february_finds_its_last_one() -> None:
-    fields = {"minute": 0, "hour": 0, "day_of_month": 29, "month_of_year": 2}
-    assert due(NOON, **fields) == datetime(2024, 2, 29, tzinfo=UTC)
-
-
-def test_a_crontab_whose_last_match_is_too_long_ago_fires_for_the_minute() -> None:
-    """Given a 29th of February that is a Friday: it was in 2008."""
-    fields = {"day_of_month": 29, "month_of_year": 2, "day_of_week": "fri"}
-    assert due(NOON, minute=0, hour=0, **fields) == NOON.replace(second=0)
-
-
-def test_a_crontab_at_the_very_second_fires_for_it() -> None:
-    assert due(NOON.replace(second=0), minute=0, hour=12) == NOON.replace(second=0)
-
-
-def test_a_crontab_of_another_time_zone_fires_for_its_own_hour() -> None:
-    class InTokyo(crontab):
-        tz = ZoneInfo("Asia/Tokyo")
-
-    plan = InTokyo(minute=0, hour=20, nowfun=at(NOON), app=app)
-    assert scheduler.due_time(entry(plan)) == datetime(2026, 3, 4, 11, 0, tzinfo=UTC)
-
-
-def test_two_beats_that_last_ran_at_different_times_fire_for_the_same_time() -> None:
-    plan = crontab(minute="*/5", nowfun=at(NOON), app=app)
-    mine, other = entry(plan), entry(plan)
-    mine.last_run_at, other.last_run_at = NOON - timedelta(days=9), NOON - timedelta(minutes=1)
-    assert scheduler.due_time(mine) == scheduler.due_time(other)
-
-
-@pytest.mark.parametrize("seconds", [0.5, 7, 60, 86_400])
-def test_an_interval_fires_for_its_span_since_1970_whenever_beat_began(seconds: float) -> None:
-    moments = [NOON + timedelta(seconds=n / 4) for n in range(8)]
-    times = [
-        scheduler.due_time(entry(schedule(timedelta(seconds=seconds), nowfun=at(each), app=app)))
-        for each in moments
-    ]
-    assert all(time.timestamp() % seconds == 0 for time in times)
-    assert all(
-        timedelta(0) <= moment - time < timedelta(seconds=seconds)
-        for moment, time in zip(moments, times, strict=True)
-    )
-
-
-def test_an_interval_of_zero_fires_for_the_minute() -> None:
-    plan = schedule(0, nowfun=at(NOON), app=app)
-    assert scheduler.due_time(entry(plan)) == NOON.replace(second=0)
-
-
-def test_what_is_set_for_a_point_in_time_fires_for_it() -> None:
-    plan = schedule(0, nowfun=at(NOON), app=app)
-    plan.clocked_time = NOON - timedelta(seconds=29)
-    assert scheduler.due_time(entry(plan)) == plan.clocked_time
+def ask(statement: str) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchone()
 
 
 def test_a_firing_is_recorded_once_and_a_rollback_forgets_it() -> None:
@@ -198,14 +146,117 @@ def test_an_entry_that_cannot_be_sent_does_not_hold_up_the_others(start_beat: St
     assert list(Firing.objects.values_list("entry", flat=True)) == ["right"]
 
 
+REFUSED = {
+    "a table that is missing": "SELECT * FROM of_a_bad_deploy",
+    "a statement that takes too long": "SET LOCAL statement_timeout = 1; SELECT pg_sleep(9)",
+}
+
+
+@pytest.mark.parametrize("statement", REFUSED.values(), ids=list(REFUSED))
+def test_an_entry_whose_own_question_is_refused_is_a_failed_row_and_the_others_fire(
+    statement: str,
+) -> None:
+    beat = beat_of("wrong", "right", wrong=BeatLazyFunc(ask, statement))
+    assert [beat.tick(), beat.tick()] == [0, 0]  # no pause: the database is there
+    assert list(Firing.objects.values_list("entry", flat=True)) == ["right"]
+    assert TaskRow.objects.filter(state=State.READY).count() == 1
+    assert TaskRow.objects.get(state=State.FAILED).unique_key == "beat:wrong"
+    assert beat.tick() > 5  # both are due again in five years
+
+
+def test_a_refused_entry_of_which_no_failed_row_can_be_written_is_tried_again_after_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(unsent, "keep", lambda *_: False)
+    beat = beat_of("wrong", "right", wrong=BeatLazyFunc(ask, REFUSED["a table that is missing"]))
+    assert [beat.tick(), beat.tick()] == [scheduler.PAUSE_SECONDS, 0]
+    assert Firing.objects.get().entry == "right"
+    assert beat.schedule["wrong"].is_due().is_due
+
+
+def test_an_entry_that_loses_the_session_each_time_is_still_due_and_the_others_fire() -> None:
+    end = "SELECT pg_terminate_backend(pg_backend_pid())"
+    beat = beat_of("wrong", "right", wrong=BeatLazyFunc(ask, end))
+    assert [beat.tick(), beat.tick()] == [scheduler.PAUSE_SECONDS, 0]
+    assert Firing.objects.get().entry == "right"
+    assert TaskRow.objects.get().state == State.READY
+    assert beat.schedule["wrong"].is_due().is_due
+
+
+def test_beat_without_the_table_of_firings_waits_for_the_migrations() -> None:
+    beat = beat_of("entry")
+    rename("durable_tasks_firing", "not_migrated")
+    try:
+        assert beat.tick() == scheduler.PAUSE_SECONDS
+    finally:
+        rename("not_migrated", "durable_tasks_firing")
+    assert not TaskRow.objects.exists()  # no failed row either
+    assert beat.schedule["entry"].is_due().is_due
+
+
+def rename(table: str, name: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} RENAME TO {name}")
+
+
+def test_a_beat_that_is_frozen_in_a_firing_holds_up_that_entry_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Given a session that has fired and does not commit: the entry fires when it has ended."""
+    monkeypatch.setattr(scheduler, "PAUSE_SECONDS", 0.1)
+    beat = beat_of("held", "free")
+    frozen = connections.create_connection("default")
+    try:
+        frozen.set_autocommit(False)
+        with frozen.cursor() as cursor:
+            cursor.execute(scheduler._FIRST, ["held", slot()])
+        assert [beat.tick(), beat.tick()] == [0, 0]
+        assert Firing.objects.get().entry == "free"
+        assert "Beat entry 'held' is tried again" in caplog.text
+    finally:
+        frozen.close()
+    eventually(lambda: beat.tick() > 1)
+    assert sorted(Firing.objects.values_list("entry", flat=True)) == ["free", "held"]
+    assert list(TaskRow.objects.values_list("state", flat=True)) == [State.READY] * 2
+
+
+def test_an_entry_whose_unique_key_is_held_is_tried_again_and_not_a_failed_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(scheduler, "PAUSE_SECONDS", 0.1)
+    beat = beat_of("entry")
+    beat.schedule["entry"].options = {"unique_key": "one"}
+    other = connections.create_connection("default")
+    try:
+        other.set_autocommit(False)
+        with other.cursor() as cursor:
+            cursor.execute(_HOLD_KEY, [uuid4()])
+        assert beat.tick() == 0
+        assert not TaskRow.objects.exists()
+    finally:
+        other.close()
+    eventually(lambda: beat.tick() > 1)
+    assert TaskRow.objects.get().state == State.READY
+
+
+_HOLD_KEY = """
+INSERT INTO durable_tasks_task (id, name, queue, state, unique_key, arguments)
+VALUES (%s, 'shop.write_note', 'default', 1, 'one', '[[], {}]')
+"""
+
+
+def test_the_server_ends_the_session_of_a_beat_that_is_frozen_in_a_firing() -> None:
+    setting = "SELECT current_setting('idle_in_transaction_session_timeout')"
+    beat = beat_of("entry", entry=BeatLazyFunc(lambda: ask(setting)[0]))
+    beat.tick()
+    assert TaskRow.objects.get().arguments == '[["1min"], {}]'
+    assert ask(setting) == ("0",)  # the session itself is as it was
+
+
 def test_a_database_that_goes_away_between_a_firing_and_its_task_has_neither(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Given a session that is ended in between: the entry is still due, and none that failed."""
-
-    class Beat(scheduler.DurableScheduler, Scheduler):
-        pass
-
     record = scheduler.is_first
 
     def record_and_end(entry: str, due_at: datetime) -> bool:
@@ -215,10 +266,9 @@ def test_a_database_that_goes_away_between_a_firing_and_its_task_has_neither(
         return is_first
 
     monkeypatch.setattr(scheduler, "is_first", record_and_end)
-    writes = entry(schedule(60, app=app))
-    writes.args = ("x",)
+    beat = beat_of("entry")
     with pytest.raises(OperationalError):
-        Beat(app, lazy=True).reserve(writes)
+        beat.reserve(beat.schedule["entry"])
     connection.close()
     assert not Firing.objects.exists()
     assert not TaskRow.objects.exists()

@@ -1,0 +1,1 @@
+{{ pattern("durable_tasks/due_times.py") }}

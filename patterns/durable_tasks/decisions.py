@@ -15,8 +15,13 @@ CHANGEABLE = ("time_limit", "soft_time_limit")
 COLUMNS = ("queue", "priority")
 
 
-def refuse(task: Any, options: Mapping[str, Any]) -> None:
-    """Raise `NotKept` for an option of `retry()` that would not be kept."""
+def refuse(task: Any, run: Run, options: Mapping[str, Any]) -> None:
+    """Raise `NotKept` for a `retry()`, or an option of it, that would not be kept."""
+    if run.is_over:
+        raise NotKept(
+            f"{task.name}: retry() after the task's end, in on_success(), on_failure() or"
+            " after_return(): its row has ended. Retry in the body, or enqueue another task."
+        )
     if lost := sorted(options.keys() - {*CHANGEABLE, *COLUMNS}):
         raise NotKept(
             f"{task.name}: retry() of a durable task does not change {', '.join(lost)}; enqueue"

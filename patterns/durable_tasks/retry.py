@@ -26,7 +26,7 @@ class Retrying(Task):  # type: ignore[type-arg]  # generic in the stubs alone
         """
         run = self.request.get(RUN)
         if run is not None:
-            decisions.refuse(self, {key: kwargs[key] for key in kwargs.keys() - RETRYS_OWN})
+            decisions.refuse(self, run, {key: kwargs[key] for key in kwargs.keys() - RETRYS_OWN})
             given = {**dict(zip(("args", "kwargs"), args, strict=False)), **kwargs}
             run.named = frozenset(name for name, each in given.items() if each is not None)
         try:

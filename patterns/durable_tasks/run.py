@@ -24,6 +24,7 @@ class Run:
         self.ignored: Ignore | None = None
         self.max_retries: int | None = task.max_retries
         self.is_completed = self.is_in_body = self.is_in_doubt = False
+        self.is_over = False  # what its task's handlers do comes after its end
         # What the last retry() named; Celery adds to that what the message has. None: all counts.
         self.named: frozenset[str] | None = None
         # An ordinary task that is replayed by its row runs as it always does: in no transaction.

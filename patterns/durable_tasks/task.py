@@ -98,7 +98,10 @@ class DurableTask(Asking, Retrying, ClosedDoors):  # pyright: ignore[reportIncom
 
         request: Any = self.request
         request.update({RUN: run})
-        return run.body(told, body)
+        try:
+            return run.body(told, body)
+        finally:
+            run.is_over = True
 
     def completing(self) -> AbstractContextManager[Completion]:
         """Return the block in which a task with atomic=False records its effect and ends.

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from durable_shop.celery import app
 
 from patterns.durable_tasks.errors import NotKept
 from patterns.durable_tasks.models import TaskRow
+from patterns.durable_tasks.run import Run
 from tests.durable_tasks.test_testing import in_a_tests_transaction, run
 
 __all__ = ["in_a_tests_transaction"]  # a fixture
@@ -121,6 +123,27 @@ def test_one_runs_limit_of_retries_is_no_other_runs(again: Any) -> None:
     again.delay("anna", "hunter2", {})
     run()
     assert "override_max_retries" not in vars(again)
+
+
+@pytest.mark.parametrize("how", ["well", "badly"])
+def test_a_retry_after_the_end_is_refused(how: str) -> None:
+    @app.task(name="retry.late", bind=True, shared=False)
+    def late(self: Any) -> None:
+        if how == "badly":
+            raise ValueError("told to")
+
+    runs: list[Run] = []
+    late.run_claimed = lambda run, own=late.run_claimed: runs.append(run) or own(run)
+    try:
+        late.delay()
+        with suppress(ValueError):
+            run()
+        late.push_request(id=str(runs[0].claim.id), called_directly=False, durable_run=runs[0])
+        with pytest.raises(NotKept, match=r"retry\.late: retry\(\) after the task's end"):
+            late.retry()
+        late.pop_request()
+    finally:
+        app.tasks.unregister("retry.late")
 
 
 def test_an_option_that_a_retry_does_not_change_is_refused_by_name(again: Any) -> None:

@@ -53,6 +53,9 @@ class ShopScheduler(DurableScheduler, DatabaseScheduler):  # type: ignore[misc] 
 
     def update_from_dict(self, mapping: dict[str, dict[str, Any]]) -> None:
         """Write the code's entries, marked as such."""
-        super().update_from_dict(
-            {name: {**entry, "description": FROM_CODE} for name, entry in mapping.items()}
-        )
+        marked = {name: {**entry, "description": FROM_CODE} for name, entry in mapping.items()}
+        super().update_from_dict(marked)
+        # One amid which the database was lost was logged and left out: until the next start of beat
+        # it would not run, and nobody would miss it. Raises where the database is still away.
+        written = set(PeriodicTask.objects.values_list("name", flat=True))
+        super().update_from_dict({name: marked[name] for name in marked.keys() - written})

@@ -14,7 +14,11 @@ from uuid import uuid4
 import psycopg
 import pytest
 from django.conf import settings
+from django.db import OperationalError
+from django_celery_beat.models import PeriodicTask
+from django_celery_beat.schedulers import ModelEntry
 
+from config.beat import ShopScheduler
 from config.celery import app
 
 DEADLINE_SECONDS = 90.0
@@ -193,3 +197,23 @@ def test_an_entry_that_the_code_no_longer_has_goes_and_somebodys_own_stays(
     expected = {"somebody's own", *app.conf.beat_schedule}
     question = "SELECT name FROM django_celery_beat_periodictask"
     eventually(lambda: set(ask(environment, question)) == expected, log)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_entry_amid_which_the_database_was_lost_is_written_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own, lost = ModelEntry.from_entry.__func__, [OperationalError("the connection is lost")]
+
+    def from_entry(cls: type[ModelEntry], /, name: str, **fields: Any) -> ModelEntry:
+        if name == "new" and lost:
+            raise lost.pop()
+        entry: ModelEntry = own(cls, name, **fields)
+        return entry
+
+    monkeypatch.setattr(ModelEntry, "from_entry", classmethod(from_entry))
+    scheduler = ShopScheduler(app=app, lazy=True)
+    scheduler.update_from_dict(
+        {name: {"task": "config.clear_sessions", "schedule": 60.0} for name in ("old", "new")}
+    )
+    assert set(PeriodicTask.objects.values_list("name", flat=True)) >= {"old", "new"}

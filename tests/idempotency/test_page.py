@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,9 +34,9 @@ def model_of(payment: SimpleNamespace) -> SimpleNamespace:
 
 @pytest.fixture(autouse=True)
 def own_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The page's task is of this test alone."""
+    """The page's task is of this test alone: a shared one would be of every app made later."""
     app = Celery("page", set_as_current=False)
-    monkeypatch.setattr("celery.shared_task", app.task)
+    monkeypatch.setattr("celery.shared_task", partial(app.task, shared=False))
     yield
     app.close()
 
@@ -45,7 +46,7 @@ def test_the_example_refunds_once_however_often_it_runs() -> None:
     payment = SimpleNamespace(
         pk=7, charge_id="ch_1", save=lambda: saved.append(connection.in_atomic_block)
     )
-    names: dict[str, Any] = {"provider": provider, "Payment": model_of(payment)}
+    names: dict[str, Any] = {"__name__": "page", "provider": provider, "Payment": model_of(payment)}
     exec(USE, names)
     names["refund"](7)
     names["refund"](7)
@@ -57,7 +58,7 @@ def test_the_example_refunds_once_however_often_it_runs() -> None:
 def test_the_pages_own_test_passes() -> None:
     provider = Provider()
     payment = SimpleNamespace(pk=8, charge_id="ch_1", save=lambda: None)
-    names: dict[str, Any] = {"provider": provider, "Payment": model_of(payment)}
+    names: dict[str, Any] = {"__name__": "page", "provider": provider, "Payment": model_of(payment)}
     exec(USE + TWICE, names)
     asked = SimpleNamespace(refunds=provider.asked)
     names["test_a_refund_that_runs_twice_is_one_refund"](payment, asked, None)

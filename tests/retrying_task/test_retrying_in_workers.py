@@ -102,9 +102,12 @@ def test_a_stopped_worker_hands_back_what_it_runs(
     start_worker: StartWorker, send: Send, tmp_path: Path
 ) -> None:
     remapped = {"REMAP_SIGTERM": "SIGQUIT"}
-    worker = start_worker(**remapped)
+    worker = start_worker(level="DEBUG", **remapped)
     send("sleep", str(tmp_path / "wake"))
     eventually(worker.lines)
+    # A task that Celery's main process does not know to run yet is no task that it cancels: it
+    # would wait for it, until it is killed.
+    worker.wait_for_log("Task accepted")
     # To the whole group, as honcho and systemd do: the child must not take it for its own.
     os.killpg(worker.process.pid, signal.SIGTERM)
     worker.process.wait(60)

@@ -26,8 +26,8 @@ def start_worker(tmp_path: Path, broker: Broker) -> Iterator[Callable[..., Worke
     """Give a function that starts a worker and waits until it takes tasks."""
     with processes(tmp_path, os.environ, PATIENCE_SECONDS) as begin:
 
-        def start(level: str = "INFO", **environment: str) -> Worker:
-            worker = Worker(tmp_path, broker, environment, begin, level)
+        def start(**environment: str) -> Worker:
+            worker = Worker(tmp_path, broker, environment, begin)
             worker.wait_for_log(" ready.")
             return worker
 

@@ -73,17 +73,12 @@ class Worker:
     """One `celery worker` process, what its tasks recorded, and what it logged."""
 
     def __init__(
-        self,
-        folder: Path,
-        broker: Broker,
-        environment: dict[str, str],
-        begin: Start,
-        level: str = "INFO",
+        self, folder: Path, broker: Broker, environment: dict[str, str], begin: Start
     ) -> None:
         self.record = folder / "record"
         self.record.touch()
         self.started: list[Process] = []
-        self._begin, self._level = begin, level
+        self._begin = begin
         self._environment = {
             "BROKER_URL": broker.url,
             "RECORD": str(self.record),
@@ -94,8 +89,8 @@ class Worker:
 
     def start(self) -> None:
         """Start it in a process group of its own, as honcho and systemd do."""
-        command = "-m celery -A retrying_app worker -c 1 --without-gossip --without-mingle"
-        words = (sys.executable, *command.split(), "-l", self._level)
+        command = "-m celery -A retrying_app worker -c 1 -l INFO --without-gossip --without-mingle"
+        words = (sys.executable, *command.split())
         self.started.append(self._begin(*words, cwd=HERE, **self._environment))
         self.process = self.started[-1].process
 

@@ -99,15 +99,15 @@ def test_a_task_past_its_soft_limit_fails_and_is_not_retried(
 
 
 def test_a_stopped_worker_hands_back_what_it_runs(
-    start_worker: StartWorker, send: Send, tmp_path: Path
+    start_worker: StartWorker, send: Send, tmp_path: Path, broker: Broker
 ) -> None:
     remapped = {"REMAP_SIGTERM": "SIGQUIT"}
-    worker = start_worker(level="DEBUG", **remapped)
+    worker = start_worker(**remapped)
     send("sleep", str(tmp_path / "wake"))
     eventually(worker.lines)
-    # A task that Celery's main process does not know to run yet is no task that it cancels: it
-    # would wait for it, until it is killed.
-    worker.wait_for_log("Task accepted")
+    # Until it has heard of its child that the task has begun, Celery's cold shutdown does not
+    # cancel it, and waits for its end.
+    eventually(lambda: active(broker), "the task among the worker's active ones")
     # To the whole group, as honcho and systemd do: the child must not take it for its own.
     os.killpg(worker.process.pid, signal.SIGTERM)
     worker.process.wait(60)
@@ -116,6 +116,14 @@ def test_a_stopped_worker_hands_back_what_it_runs(
     second = start_worker(**remapped)
     second.wait_for_log("succeeded in")
     assert second.lines() == ["asleep", "asleep", "awake"]
+
+
+def active(broker: Broker) -> list[object]:
+    """Return what the worker on a broker says that it runs."""
+    from tests.retrying_task.retrying_app import client
+
+    answers = client(broker.url).control.inspect(timeout=2).active() or {}
+    return [task for tasks in answers.values() for task in tasks]
 
 
 def stopped(broker: Broker) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from durable_shop import ends, tasks
+from durable_shop.celery import app
 
 from patterns.durable_tasks import recovery
 from patterns.durable_tasks.models import State, TaskRow
@@ -117,6 +118,8 @@ def test_an_orderly_shutdown_puts_running_tasks_back_and_spends_nothing(
     for number, (pool, sign, environment) in enumerate(ways):
         worker = start_worker("--pool", pool, **environment)
         pid_of(go)
+        if pool == "prefork":  # else Celery's cold shutdown waits for what it has not heard of yet
+            eventually(lambda: any((app.control.inspect(timeout=2).active() or {}).values()))
         if number == len(ways) - 1:
             relay.stop()
         stop_with(worker, sign)

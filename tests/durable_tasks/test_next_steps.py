@@ -9,6 +9,7 @@ from django.db import transaction
 from durable_shop import ends, tasks
 from durable_shop.celery import app
 
+from patterns.durable_tasks import next_steps
 from patterns.durable_tasks.models import QueueRow, TaskRow
 from patterns.durable_tasks.testing import run_enqueued
 from tests.durable_tasks.conftest import Start, notes
@@ -126,3 +127,16 @@ def test_a_plain_next_step_is_published_once_where_the_answer_to_the_commit_was_
     (tasks.write_note.s("b") | tasks.plain.s()).delay()
     run_as_a_worker(app, TaskRow.objects.get())
     assert published == [tasks.plain.name] * 2
+
+
+def test_a_plain_next_step_that_cannot_be_published_is_in_the_log_and_stops_no_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    published: list[str] = []
+
+    def refused() -> None:
+        raise OSError("the broker is away")
+
+    next_steps.publish([refused, lambda: published.append("second")])
+    assert published == ["second"]
+    assert "A plain next step was not published." in caplog.text

@@ -125,6 +125,21 @@ def test_one_runs_limit_of_retries_is_no_other_runs(again: Any) -> None:
     assert "override_max_retries" not in vars(again)
 
 
+def test_a_retry_that_names_the_arguments_that_there_are_leaves_the_row_as_it_was() -> None:
+    @app.task(name="retry.same", bind=True, shared=False)
+    def same(self: Any, text: str) -> None:
+        self.retry(args=[text], kwargs={})
+
+    try:
+        same.delay("text")
+        before = TaskRow.objects.get()
+        assert run()[0].outcome == "retried"
+        row = TaskRow.objects.get()
+        assert (row.arguments, row.shown, row.retries) == (before.arguments, before.shown, 1)
+    finally:
+        app.tasks.unregister("retry.same")
+
+
 @pytest.mark.parametrize("how", ["well", "badly"])
 def test_a_retry_after_the_end_is_refused(how: str) -> None:
     @app.task(name="retry.late", bind=True, shared=False)

@@ -321,3 +321,16 @@ def those_who_wait_for_a_lock() -> list[int]:
         " WHERE wait_event_type = 'Lock' AND datname = current_database()"
     )
     return [row[0] for row in fresh.execute(question, [])]
+
+
+def test_a_database_that_is_lost_while_the_schedule_is_read_has_it_read_anew() -> None:
+    class Reading:
+        def tick(self) -> float:
+            raise OperationalError("lost")
+
+    class Scheduler(scheduler.DurableScheduler, Reading):
+        _is_started, _heap = True, ["half of it"]
+
+    beat = Scheduler()
+    assert beat.tick() == scheduler.PAUSE_SECONDS
+    assert beat._heap is None

@@ -1,7 +1,7 @@
 """The block in which a task that contacts the outside records its effect, and ends."""
 
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from celery.exceptions import Ignore
 from django.db import connections, transaction
@@ -62,14 +62,9 @@ class OnlyATransaction:
         self._block.__enter__()
         return Completion()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: Any) -> None:
         """Commit, or roll back what has raised."""
-        self._block.__exit__(kind, error, traceback)
+        self._block.__exit__(*raised)
 
 
 def _misuse(run: "Run") -> str:
